@@ -1,0 +1,1 @@
+"""What is stored, and what we know and promise about it."""

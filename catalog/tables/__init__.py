@@ -1,0 +1,1 @@
+"""Delta tables: read and commit; the only package that imports deltalake."""

@@ -1,0 +1,76 @@
+"""The five zones, their buckets, and the names of tables."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from catalog.errors import UsageError
+
+
+class Zone(StrEnum):
+    """A zone is a bucket of its own, so that each can have its own keys."""
+
+    LANDING = "landing"
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+    CATALOG = "catalog"
+
+
+TABLE_ZONES = (Zone.BRONZE, Zone.SILVER, Zone.GOLD, Zone.CATALOG)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table's name: its zone and its name in the zone, in lower case.
+
+    >>> TableName.parse("silver.flights")
+    TableName(zone=<Zone.SILVER: 'silver'>, name='flights')
+    >>> str(TableName(Zone.GOLD, "delays"))
+    'gold.delays'
+    """
+
+    zone: Zone
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.zone}.{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the table lies in its zone's bucket, so that a lake can be moved."""
+        return f"tables/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "TableName":
+        """Read ``zone.name``; raises `UsageError` when it is not one."""
+        zone, dot, name = text.partition(".")
+        zones = [str(z) for z in TABLE_ZONES]
+        if not dot or zone not in zones or _NAME.fullmatch(name) is None:
+            raise UsageError(
+                f"not a table name: {text!r}",
+                next=f"write zone.name: the zone one of {', '.join(zones)}; the name in lower-case letters, digits and _",
+            )
+        return cls(Zone(zone), name)
+
+
+def dataset_of(key: str) -> str:
+    """The dataset that a landing key belongs to: its first folder, or at the root its stem without digits.
+
+    >>> dataset_of("flights/2013/jan.csv"), dataset_of("Prices 2024-01.csv"), dataset_of("2024.csv")
+    ('flights', 'prices', 'd2024')
+    """
+    folder, slash, _ = key.partition("/")
+    if slash:
+        return _identifier(folder)
+    stem = key.split(".")[0]
+    return _identifier(re.sub(r"[\d\W_]+$", "", stem) or stem)
+
+
+def _identifier(text: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60]
+    if not name:
+        return "unnamed"
+    return name if name[0].isalpha() else f"d{name}"

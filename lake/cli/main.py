@@ -1,0 +1,97 @@
+"""The entry point: finds a command by name, loads its module when it runs, and turns errors into exit codes."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from catalog.errors import ExitCode, LakeError
+
+COMMANDS = {
+    "init": ("lake.cli.project:init", "Make a new lake project in a folder."),
+    "demo": ("lake.cli.project:demo", "Run the main job on real data: New York's flights of 2013."),
+    "up": ("lake.cli.server:up", "Start the local object store and make the buckets."),
+    "down": ("lake.cli.server:down", "Stop the local object store."),
+    "status": ("lake.cli.server:status", "Say which store is used, whether it runs, and where each setting came from."),
+    "doctor": ("lake.cli.server:doctor", "Probe the store: does it keep the promises that the lake rests on?"),
+    "minio": ("lake.cli.server:minio", "Bring the MinIO server: found on PATH or in the cache, else built from source."),
+    "drop": ("lake.cli.ingest:drop", "Put files into the landing bucket."),
+    "ingest": ("lake.cli.ingest:ingest", "Take what landed into bronze, once."),
+    "promote": ("lake.cli.run:promote", "Run the jobs that have something new: bronze to silver to gold."),
+    "run": ("lake.cli.run:run", "Ingest and promote, in order, with one publication."),
+    "plan": ("lake.cli.run:plan", "Say what a run would do and why; changes nothing."),
+    "tables": ("lake.cli.read:tables", "List the published tables with rows and versions."),
+    "history": ("lake.cli.read:history", "List the catalog's commits, or one table's versions."),
+    "query": ("lake.cli.read:query", "Run SQL over the published tables."),
+    "quarantine": ("lake.cli.read:quarantine", "List what was set aside, and why."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table above, so that ``--help`` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The lake project's folder [default: LAKE_PROJECT, else the nearest folder upwards that has a lake.toml].",
+)
+@click.version_option(package_name="the-lake", prog_name="lake")
+@click.pass_context
+def cli(ctx: click.Context, project: Path | None) -> None:
+    """A local data lake that a small team can trust with a nation's numbers.
+
+    Files dropped in landing go to bronze, silver and gold as versioned Delta tables; a catalog on the same object
+    store says what is published, at which version, from which file.
+
+    \b
+    A first session:
+      lake up                                  start the store
+      lake drop *.csv --into flights           put files into landing
+      lake run                                 ingest, promote, publish
+      lake tables                              what is published
+      lake query "select ..."                  ask it
+    """
+    ctx.obj = project
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the command line; errors that a person can mend come without a traceback, with their exit code."""
+    try:
+        result = cli.main(args=args, prog_name="lake", standalone_mode=False)
+    except LakeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(int(error.exit_code))
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(ExitCode.USAGE))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: what was committed stands; the next run goes on from there", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,1 @@
+"""Jobs: what turns tables into tables."""

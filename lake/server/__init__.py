@@ -1,0 +1,1 @@
+"""Local object stores behind one interface: SeaweedFS and MinIO."""
