@@ -65,7 +65,7 @@ def dataset_of(key: str) -> str:
     folder, slash, _ = key.partition("/")
     if slash:
         return _identifier(folder)
-    stem = key.split(".")[0]
+    stem = key.split(".", maxsplit=1)[0]
     return _identifier(re.sub(r"[\d\W_]+$", "", stem) or stem)
 
 

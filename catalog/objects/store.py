@@ -1,0 +1,289 @@
+"""One S3 store, as the verbs that the lake needs, each with a stated answer to a lost reply."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from catalog.errors import NotFound
+from catalog.objects.client import Refusal, answer, connect, patiently
+from catalog.objects.endpoint import Endpoint
+from catalog.zones import Zone
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+T = TypeVar("T")
+
+COPY_SIZE_BYTES_MAX = 5 * 1024**3
+"""The largest object that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
+
+_CHUNK_BYTES = 8 * 1024**2
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object of a listing."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """One version of one key, or the marker that a plain DELETE leaves on top of it."""
+
+    key: str
+    version_id: str
+    size_bytes: int
+    etag: str
+    modified: datetime
+    is_marker: bool
+
+
+class ObjectStore:
+    """The five buckets of a lake on one S3 endpoint; each verb names the zone, whose bucket may have a prefix."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._s3: S3Client = connect(endpoint)
+
+    def create(self, zone: str, key: str, body: bytes) -> bool:
+        """Put an object only where there is none; True when our bytes stand there afterwards.
+
+        A reply that is lost is no answer: the PUT is sent again, and on a 412 the bytes are compared. So whoever needs
+        to know who was first puts something of their own into the body. Raises `StoreError`.
+        """
+
+        def put() -> bool:
+            try:
+                self._put(zone, key, body, IfNoneMatch="*")
+            except Refusal as refusal:
+                if refusal.status == 412:
+                    return self.get(zone, key) == body
+                raise
+            return True
+
+        return patiently(put, f"create {zone}/{key}")
+
+    def replace(self, zone: str, key: str, body: bytes, etag: str | None) -> str | None:
+        """Put an object only where ``etag`` (None: nothing) still stands; the new etag, or None when it does not.
+
+        After a lost reply the bytes that stand there are compared with ours. Raises `StoreError`.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+
+        def put() -> str | None:
+            try:
+                return _etag(self._put(zone, key, body, **condition))
+            except Refusal as refusal:
+                if refusal.status not in (404, 412):
+                    raise
+            try:
+                found, standing = self.get_with_etag(zone, key)
+            except NotFound:
+                return None
+            return standing if found == body and standing != etag else None
+
+        return patiently(put, f"replace {zone}/{key}")
+
+    def put(self, zone: str, key: str, body: bytes) -> str | None:
+        """Put an object whatever stands there; the version id where the bucket has versions. Raises `StoreError`."""
+        return patiently(lambda: self._put(zone, key, body).get("VersionId"), f"put {zone}/{key}")
+
+    def put_file(self, zone: str, key: str, path: Path) -> None:
+        """Upload a local file, in parts where it is large, under a name that nobody else writes. Raises `StoreError`."""
+        bucket = self._bucket(zone)
+        patiently(lambda: answer(lambda: self._s3.upload_file(str(path), bucket, key)), f"upload {zone}/{key}")
+
+    def get(self, zone: str, key: str) -> bytes:
+        """The bytes of an object. Raises `NotFound`, `StoreError`."""
+        return self.get_with_etag(zone, key)[0]
+
+    def get_with_etag(self, zone: str, key: str) -> tuple[bytes, str]:
+        """The bytes of an object and the etag that they have. Raises `NotFound`, `StoreError`."""
+
+        def read() -> tuple[bytes, str]:
+            reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key)
+            return reply["Body"].read(), _etag(reply)
+
+        return self._found(read, zone, key)
+
+    def get_range(self, zone: str, key: str, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` up to, not including, ``stop``. Raises `NotFound`, `StoreError`."""
+
+        def read() -> bytes:
+            reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key, Range=f"bytes={start}-{stop - 1}")
+            return reply["Body"].read()
+
+        return self._found(read, zone, key)
+
+    def fetch(self, zone: str, key: str, path: Path) -> str:
+        """Copy an object to a local file in small pieces; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
+
+        def read() -> str:
+            reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key)
+            digest, size_bytes = hashlib.sha256(), 0
+            with path.open("wb") as file:
+                for piece in reply["Body"].iter_chunks(_CHUNK_BYTES):
+                    digest.update(piece)
+                    size_bytes += len(piece)
+                    file.write(piece)
+            if size_bytes != reply["ContentLength"]:
+                raise Refusal(0, "IncompleteBody", f"{size_bytes} of {reply['ContentLength']} bytes came")
+            return digest.hexdigest()
+
+        return self._found(read, zone, key)
+
+    def exists(self, zone: str, key: str) -> bool:
+        """Whether an object of that key is there. Raises `StoreError`."""
+        try:
+            self._found(lambda: self._s3.head_object(Bucket=self._bucket(zone), Key=key), zone, key)
+        except NotFound:
+            return False
+        return True
+
+    def list_objects(self, zone: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
+        """The objects under a prefix in the order of their keys, a thousand a request. Raises `StoreError`."""
+        after: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
+        while True:
+            page = self._page("list_objects_v2", zone, prefix, after)
+            for entry in page.get("Contents", []):
+                yield ObjectInfo(entry["Key"], entry["Size"], entry["ETag"].strip('"'), entry["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            after = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def folders(self, zone: str, prefix: str = "") -> list[str]:
+        """The names directly under a prefix that have something below them; a store may show emptied ones for a while."""
+        names: list[str] = []
+        after: dict[str, Any] = {"Delimiter": "/"}
+        while True:
+            page = self._page("list_objects_v2", zone, prefix, after)
+            names += [entry["Prefix"][len(prefix) : -1] for entry in page.get("CommonPrefixes", [])]
+            if not page.get("IsTruncated"):
+                return names
+            after = {"Delimiter": "/", "ContinuationToken": page["NextContinuationToken"]}
+
+    def list_versions(self, zone: str, prefix: str = "") -> Iterator[VersionInfo]:
+        """Every version and marker under a prefix; of one key the newest comes first. Raises `StoreError`."""
+        after: dict[str, Any] = {}
+        while True:
+            page = self._page("list_object_versions", zone, prefix, after)
+            yield from _newest_first(page)
+            if not page.get("IsTruncated"):
+                return
+            after = {"KeyMarker": page["NextKeyMarker"]}
+            if page.get("NextVersionIdMarker"):
+                after["VersionIdMarker"] = page["NextVersionIdMarker"]
+
+    def copy_version(self, source: VersionInfo, to_zone: str, to_key: str) -> None:
+        """Copy one version of a landing key on the server. Raises `NotFound` on a 404, which may be a lie."""
+        origin: Any = {"Bucket": self._bucket(Zone.LANDING), "Key": source.key, "VersionId": source.version_id}
+        target: Any = {"Bucket": self._bucket(to_zone), "Key": to_key}
+
+        def copy() -> None:
+            if source.size_bytes > COPY_SIZE_BYTES_MAX:
+                self._s3.copy(origin, target["Bucket"], to_key)
+            else:
+                self._s3.copy_object(CopySource=origin, **target)
+
+        self._found(copy, Zone.LANDING, source.key)
+
+    def delete_version(self, zone: str, key: str, version_id: str) -> None:
+        """Delete one version or marker; what is gone already is no error. Raises `StoreError`."""
+        patiently(
+            lambda: answer(
+                lambda: self._s3.delete_object(Bucket=self._bucket(zone), Key=key, VersionId=version_id),
+                missing_ok=True,
+            ),
+            f"delete {zone}/{key} version {version_id}",
+        )
+
+    def delete(self, zone: str, key: str) -> None:
+        """Delete a key; in a versioned bucket this puts a marker on top of it. Raises `StoreError`."""
+        patiently(
+            lambda: answer(lambda: self._s3.delete_object(Bucket=self._bucket(zone), Key=key), missing_ok=True),
+            f"delete {zone}/{key}",
+        )
+
+    def is_versioned(self, zone: str) -> bool:
+        """Whether the zone's bucket keeps versions. Raises `NotFound`, `StoreError`."""
+        reply = self._found(lambda: self._s3.get_bucket_versioning(Bucket=self._bucket(zone)), zone, "")
+        return reply.get("Status") == "Enabled"
+
+    def ensure_buckets(self) -> None:
+        """Make the buckets that are missing, landing with versions. Raises `StoreError`."""
+        there = {entry["Name"] for entry in self._call(self._s3.list_buckets, "list the buckets").get("Buckets", [])}
+        for zone in Zone:
+            bucket = self._bucket(zone)
+            if bucket not in there:
+                self._make_bucket(bucket)
+        if not self.is_versioned(Zone.LANDING):
+            landing = self._bucket(Zone.LANDING)
+            enabled: Any = {"Bucket": landing, "VersioningConfiguration": {"Status": "Enabled"}}
+            self._call(lambda: self._s3.put_bucket_versioning(**enabled), f"switch on versions of {landing}")
+
+    def _make_bucket(self, bucket: str) -> None:
+        where: dict[str, Any] = {}
+        if not self.endpoint.url and self.endpoint.region != "us-east-1":
+            where = {"CreateBucketConfiguration": {"LocationConstraint": self.endpoint.region}}
+
+        def make() -> None:
+            try:
+                answer(lambda: self._s3.create_bucket(Bucket=bucket, **where))
+            except Refusal as refusal:
+                if refusal.code != "BucketAlreadyOwnedByYou":
+                    raise
+
+        patiently(make, f"make bucket {bucket}")
+
+    def _bucket(self, zone: str) -> str:
+        return self.endpoint.bucket(zone)
+
+    def _put(self, zone: str, key: str, body: bytes, **condition: Any) -> Any:
+        """One PUT, never a multipart one, whose completion is not atomic everywhere; the MD5 guards the body in flight."""
+        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        return answer(
+            lambda: self._s3.put_object(Bucket=self._bucket(zone), Key=key, Body=body, ContentMD5=md5, **condition)
+        )
+
+    def _page(self, verb: str, zone: str, prefix: str, after: dict[str, Any]) -> Any:
+        call = getattr(self._s3, verb)
+        return self._found(lambda: call(Bucket=self._bucket(zone), Prefix=prefix, **after), zone, prefix)
+
+    def _call(self, call: Callable[[], Any], what: str) -> Any:
+        return patiently(lambda: answer(call), what)
+
+    def _found(self, call: Callable[[], T], zone: str, key: str) -> T:
+        try:
+            return patiently(lambda: answer(call), f"read {zone}/{key}")
+        except Refusal as refusal:
+            raise NotFound(
+                f"nothing at {self._bucket(zone)}/{key} ({refusal.code})",
+                next="lake up makes the buckets; lake tables lists what is there",
+            ) from None
+
+
+def _etag(reply: Any) -> str:
+    return str(reply["ETag"]).strip('"')
+
+
+def _newest_first(page: Any) -> Iterator[VersionInfo]:
+    """The versions and markers of one page, which boto3 has sorted into two lists, in the order of the store."""
+    versions, markers = iter(page.get("Versions", [])), iter(page.get("DeleteMarkers", []))
+    for is_marker in page["MarkersInOrder"]:
+        entry = next(markers if is_marker else versions)
+        yield VersionInfo(
+            entry["Key"],
+            entry["VersionId"],
+            entry.get("Size", 0),
+            entry.get("ETag", "").strip('"'),
+            entry["LastModified"],
+            is_marker,
+        )
