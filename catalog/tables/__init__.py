@@ -1,1 +1,9 @@
 """Delta tables: read and commit; the only package that imports deltalake."""
+
+from catalog.tables.commit import Change
+from catalog.tables.datafile import DataFile
+from catalog.tables.schema import difference, storable
+from catalog.tables.snapshot import Snapshot
+from catalog.tables.store import Tables
+
+__all__ = ["Change", "DataFile", "Snapshot", "Tables", "difference", "storable"]

@@ -1,0 +1,56 @@
+"""Tables that the catalog derives from what was committed elsewhere: each fact once, whoever writes it down, however often."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from catalog.errors import Conflict
+from catalog.tables import Change, DataFile, Snapshot, Tables
+from catalog.zones import TableName
+
+SMALL_BYTES = 8 * 1024**2
+SMALL_FILES_MAX = 32
+ATTEMPTS_MAX = 100
+
+
+def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: Callable[[], pl.LazyFrame]) -> Snapshot:
+    """Append what one source says, unless it is there; the table's head afterwards.
+
+    ``source`` is the text column that names the source, and its name: a batch, a run. Its statistics lead to the one file
+    that may hold it. Small files are merged as they pile up, so that reading stays cheap. Raises `StoreError`.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        base = tables.open(name)
+        if base is not None and _holds(tables, base, source):
+            return base
+        try:
+            return _append(tables, name, base, source, rows())
+        except Conflict:
+            continue
+    raise Conflict(f"other writers to {name} were first, a hundred times", next="run again: nothing is lost")
+
+
+def _holds(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
+    column, value = source
+    candidates = [file for file in base.files if file.may_hold(column, {value})]
+    found = tables.scan_files(base.name, candidates, base.schema).filter(pl.col(column) == value).head(1).collect()
+    return found.height > 0
+
+
+def _append(
+    tables: Tables, name: TableName, base: Snapshot | None, source: tuple[str, str], rows: pl.LazyFrame
+) -> Snapshot:
+    small: list[DataFile] = [] if base is None else [file for file in base.files if file.size_bytes < SMALL_BYTES]
+    merged: list[DataFile] = small if len(small) >= SMALL_FILES_MAX else []
+    if base is not None and merged:
+        rows = pl.concat([tables.scan_files(name, merged, base.schema), rows])
+    return tables.commit(
+        Change(
+            name=name,
+            operation=":".join((str(name), *source)),
+            base=base,
+            schema=rows.collect_schema(),
+            add=tables.sink(name, rows),
+            remove=merged,
+        )
+    )

@@ -1,0 +1,225 @@
+"""The one way to commit to a Delta table: a compare-and-set of added and removed files, known by its operation id.
+
+delta-rs raises on a lost reply although the commit was made, and a retry of its own could make it twice. So it is not
+let retry, and after every error the table's log is asked whether this operation is in it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, TableFeatures
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+from catalog.errors import Conflict, NotFound, SchemaRefused, StoreError
+from catalog.objects import ObjectStore
+from catalog.tables.datafile import DataFile, describe
+from catalog.tables.options import delta_options
+from catalog.tables.schema import difference, has_naive_time, require_storable, to_delta
+from catalog.tables.snapshot import Snapshot, folder_uri
+from catalog.zones import TableName
+
+PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
+"""With Delta's default, log entries of 30 days go at a checkpoint, and with them old versions and operation ids."""
+
+ATTEMPTS_MAX = 5
+PAUSE_SECONDS = 0.2
+
+OPERATION = "lake.operation"
+DETAILS = "lake.details"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a commit is to do to a table: files that come and go, the schema after it, and what it tells of itself.
+
+    ``base`` is the head that was read, None where there is no table. The schema may differ from the base's only where all
+    of the base's rows go. ``metadata`` is JSON, and comes back as the `Snapshot.metadata` of the version that it makes.
+    """
+
+    name: TableName
+    operation: str
+    base: Snapshot | None
+    schema: pl.Schema
+    add: Sequence[DataFile] = ()
+    remove: Sequence[DataFile] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def commit(objects: ObjectStore, change: Change) -> int:
+    """Make the change and return the version that it made.
+
+    Raises `Conflict` when the head is no longer the base, `SchemaRefused` when a file or the schema does not fit,
+    `TypeRefused` when Delta cannot hold a column, `StoreError` when the store does not answer: then the same change may
+    be tried again, since an operation is only ever made once on one base.
+    """
+    require_storable(change.schema)
+    added = [_checked(objects, change, file) for file in change.add]
+    if change.base is None:
+        return _once(objects, change, "", -1, lambda: _create(objects, change, added))
+    _require_removable(change, change.base)
+    if difference(change.base.schema, change.schema):
+        return _reshape(objects, change, change.base, added)
+    handle = change.base.handle
+    actions: list[AddAction | RemoveAction] = [*map(_add, added), *map(_remove, change.remove)]
+    return _once(objects, change, "", change.base.version, lambda: _write(change, handle, actions, "append"))
+
+
+def find_operation(objects: ObjectStore, name: TableName, operation: str, after: int) -> int | None:
+    """The version later than ``after`` that this operation made, None where it made none. Raises `StoreError`."""
+    version = after + 1
+    while (info := read_commit_info(objects, name, version)) is not None:
+        if info.get(OPERATION) == operation:
+            return version
+        version += 1
+    return None
+
+
+def read_commit_info(objects: ObjectStore, name: TableName, version: int) -> dict[str, Any] | None:
+    """What the commit of that version says of itself, None where there is no such version. Raises `StoreError`."""
+    try:
+        body = objects.get(name.zone, f"{name.path}/_delta_log/{version:020d}.json")
+    except NotFound:
+        return None
+    for line in body.splitlines():
+        action = json.loads(line)
+        if "commitInfo" in action:
+            info: dict[str, Any] = action["commitInfo"]
+            return info
+    return {}
+
+
+def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[DataFile]) -> int:
+    """Replace all rows and the schema. delta-rs does both in one overwrite, but for two things that come before it.
+
+    It lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the table
+    afterwards; and a file that goes and comes again (an older state put back) takes two commits.
+    """
+    if len(change.remove) != len(base.files):
+        raise SchemaRefused(
+            f"{change.name}: the schema changes while rows stay ({difference(base.schema, change.schema)})",
+            next="rewrite the whole table in the new schema: lake run --full",
+        )
+    version, handle = base.version, base.handle
+    if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in (handle.protocol().writer_features or []):
+        current = handle
+        version = _once(objects, change, ":feature", version, lambda: _add_feature(change, current))
+        handle = _reopen(objects, change.name, version)
+    if {file.path for file in added} & {file.path for file in base.files}:
+        cleared, schema = handle, base.schema
+        version = _once(objects, change, ":clear", version, lambda: _clear(change, cleared, schema))
+        handle = _reopen(objects, change.name, version)
+    last = handle
+    return _once(objects, change, "", version, lambda: _write(change, last, [*map(_add, added)], "overwrite"))
+
+
+def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Callable[[], None]) -> int:
+    """Run one write on version ``after``; whatever comes back, the log says whether it was made."""
+    operation, said = change.operation + step, ""
+    for attempt in range(ATTEMPTS_MAX):
+        time.sleep(PAUSE_SECONDS * attempt)
+        try:
+            write()
+        except (DeltaError, OSError) as error:
+            said = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
+        else:
+            return after + 1
+        made = find_operation(objects, change.name, operation, after)
+        if made is not None:
+            return made
+        if read_commit_info(objects, change.name, after + 1) is not None:
+            stood = "came into being" if after < 0 else f"has moved on from version {after}"
+            raise Conflict(
+                f"{change.name} {stood}: another writer was first",
+                next="nothing was written; run again, and it starts from the newer version",
+            )
+    raise StoreError(f"{change.name} could not be committed ({said})", next="lake status says whether the store runs")
+
+
+def _create(objects: ObjectStore, change: Change, added: list[DataFile]) -> None:
+    create_table_with_add_actions(
+        folder_uri(objects.endpoint, change.name),
+        to_delta(change.schema),
+        list(map(_add, added)),
+        mode="error",
+        configuration=PROPERTIES,
+        storage_options=delta_options(objects.endpoint),
+        commit_properties=_properties(change, ""),
+        post_commithook_properties=_HOOKS,
+    )
+
+
+def _write(change: Change, handle: DeltaTable, actions: list[AddAction | RemoveAction], mode: str) -> None:
+    handle.create_write_transaction(
+        actions,
+        mode,
+        to_delta(change.schema),
+        commit_properties=_properties(change, ""),
+        post_commithook_properties=_HOOKS,
+    )
+
+
+def _clear(change: Change, handle: DeltaTable, schema: pl.Schema) -> None:
+    handle.create_write_transaction(
+        [],
+        "overwrite",
+        to_delta(schema),
+        commit_properties=_properties(change, ":clear"),
+        post_commithook_properties=_HOOKS,
+    )
+
+
+def _add_feature(change: Change, handle: DeltaTable) -> None:
+    handle.alter.add_feature(
+        TableFeatures.TimestampWithoutTimezone,
+        allow_protocol_versions_increase=True,
+        commit_properties=_properties(change, ":feature"),
+        post_commithook_properties=_HOOKS,
+    )
+
+
+_HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+
+
+def _properties(change: Change, step: str) -> CommitProperties:
+    told = {OPERATION: change.operation + step, DETAILS: {} if step else dict(change.metadata)}
+    return CommitProperties(custom_metadata=told, max_commit_retries=0)
+
+
+def _reopen(objects: ObjectStore, name: TableName, version: int) -> DeltaTable:
+    return DeltaTable(
+        folder_uri(objects.endpoint, name), version=version, storage_options=delta_options(objects.endpoint)
+    )
+
+
+def _checked(objects: ObjectStore, change: Change, file: DataFile) -> DataFile:
+    """The file with what its footer says, which must be the table's schema: delta-rs itself takes any file."""
+    if file.schema is None:
+        file = describe(objects, change.name.zone, change.name.path, file.path, file.size_bytes)
+    assert file.schema is not None
+    if told := difference(change.schema, file.schema):
+        raise SchemaRefused(f"{change.name}: the file {file.path} does not fit the table: {told}", next="write it again")
+    return file
+
+
+def _require_removable(change: Change, base: Snapshot) -> None:
+    there = {file.path for file in base.files}
+    if strangers := [file.path for file in change.remove if file.path not in there]:
+        raise Conflict(f"{change.name} version {base.version} does not hold {strangers[0]}", next="read the table again")
+    both = {file.path for file in change.add} & {file.path for file in change.remove}
+    if both and not difference(base.schema, change.schema):
+        raise ValueError(f"{both.pop()} cannot come and go in one commit")
+    if twice := there & {file.path for file in change.add} - {file.path for file in change.remove}:
+        raise ValueError(f"{twice.pop()} is in the table already")
+
+
+def _add(file: DataFile) -> AddAction:
+    return AddAction(file.path, file.size_bytes, {}, int(time.time() * 1000), True, file.stats)
+
+
+def _remove(file: DataFile) -> RemoveAction:
+    return RemoveAction(file.path, True, int(time.time() * 1000), file.size_bytes, {})

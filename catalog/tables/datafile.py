@@ -1,0 +1,147 @@
+"""One Parquet file of a table: what its footer says of it."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.errors import DataRefused
+from catalog.objects import ObjectStore
+from catalog.tables.schema import from_arrow
+
+_TAIL_BYTES = 64 * 1024
+_TEXT_LENGTH_MAX = 128
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One immutable file of a table: its path below the table's folder, its size, rows and statistics (Delta's JSON).
+
+    ``schema`` is what the footer says; None for a file that comes from the log, which was checked when it was added.
+    """
+
+    path: str
+    size_bytes: int
+    rows: int
+    stats: str = field(repr=False)
+    schema: pl.Schema | None = field(default=None, repr=False, compare=False)
+
+    def may_hold(self, column: str, values: set[str]) -> bool:
+        """Whether a row with one of these texts in ``column`` can be in the file, by its least and greatest value.
+
+        >>> DataFile("f", 1, 1, '{"minValues": {"k": "b"}, "maxValues": {"k": "d"}}').may_hold("k", {"a", "e"})
+        False
+        """
+        stats = json.loads(self.stats)
+        least, greatest = stats.get("minValues", {}).get(column), stats.get("maxValues", {}).get(column)
+        if not isinstance(least, str) or not isinstance(greatest, str):
+            return True
+        return any(least <= value <= greatest for value in values)
+
+
+def describe(objects: ObjectStore, zone: str, folder: str, path: str, size_bytes: int) -> DataFile:
+    """Read the footer of a Parquet file on the store. Raises `DataRefused` where it has none, `NotFound`, `StoreError`."""
+    key = f"{folder}/{path}"
+    try:
+        footer = pq.read_metadata(_Remote(objects, zone, key, size_bytes))
+    except pa.ArrowInvalid as error:
+        raise DataRefused(f"{zone}/{key} is not a Parquet file: {error}", next="write it again") from None
+    schema = from_arrow(footer.schema.to_arrow_schema())
+    return DataFile(path, size_bytes, footer.num_rows, json.dumps(_statistics(footer)), schema)
+
+
+class _Remote(io.RawIOBase):
+    """An object as a seekable file: its tail, where a footer lies, comes in one request, what lies before on demand."""
+
+    def __init__(self, objects: ObjectStore, zone: str, key: str, size_bytes: int) -> None:
+        self._read_range = lambda start, stop: objects.get_range(zone, key, start, stop)
+        self._size = size_bytes
+        self._start = max(0, size_bytes - _TAIL_BYTES)
+        self._tail = self._read_range(self._start, size_bytes) if size_bytes else b""
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        stop = self._size if size < 0 else min(self._size, self._at + size)
+        if self._at < self._start:
+            piece: bytes = self._read_range(self._at, stop)
+        else:
+            piece = self._tail[self._at - self._start : stop - self._start]
+        self._at += len(piece)
+        return piece
+
+
+def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
+    """Delta's statistics out of a footer: rows, and per column the least and greatest value and the missing ones.
+
+    Only flat columns of integers, text, dates and times get bounds: a footer does not say whether a float column holds
+    NaN, which is greater than its greatest value, and decimals lose digits as JSON numbers.
+    Source: https://github.com/delta-io/delta/blob/master/PROTOCOL.md#per-file-statistics.
+    """
+    least: dict[str, Any] = {}
+    greatest: dict[str, Any] = {}
+    missing: dict[str, int] = {}
+    unknown: set[str] = set()
+    flat = set(footer.schema.to_arrow_schema().names)
+    for group in range(footer.num_row_groups):
+        row_group = footer.row_group(group)
+        for index in range(row_group.num_columns):
+            column = row_group.column(index)
+            name, statistics = column.path_in_schema, column.statistics
+            if statistics is None or statistics.null_count is None or name not in flat:
+                unknown.add(name)
+                continue
+            missing[name] = missing.get(name, 0) + statistics.null_count
+            low: Any = statistics.min if statistics.has_min_max else None
+            high: Any = statistics.max if statistics.has_min_max else None
+            if _has_bounds(low) and _has_bounds(high):
+                least[name] = min(least.get(name, low), low)
+                greatest[name] = max(greatest.get(name, high), high)
+            elif statistics.null_count < row_group.num_rows:
+                unknown.add(name)
+    return {
+        "numRecords": footer.num_rows,
+        "minValues": {name: _json(value) for name, value in least.items() if name not in unknown},
+        "maxValues": {name: _json(value) for name, value in greatest.items() if name not in unknown},
+        "nullCount": {name: count for name, count in missing.items() if name not in unknown},
+    }
+
+
+def _has_bounds(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _TEXT_LENGTH_MAX
+    return isinstance(value, int | date) and not isinstance(value, bool)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds") + ("Z" if value.tzinfo else "")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def from_log(action: Mapping[str, Any]) -> DataFile:
+    """A file as the table's log has it: one row of ``DeltaTable.get_add_actions``."""
+    bounds = {
+        "numRecords": action["num_records"],
+        "minValues": {k: v for k, v in (action.get("min") or {}).items() if v is not None},
+        "maxValues": {k: v for k, v in (action.get("max") or {}).items() if v is not None},
+    }
+    return DataFile(action["path"], action["size_bytes"], action["num_records"], json.dumps(bounds, default=str))

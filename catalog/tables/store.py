@@ -1,0 +1,126 @@
+"""The tables of a lake: opened at a version, written as files, changed by one commit."""
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from catalog.errors import NotFound, StoreError, UsageError
+from catalog.failpoints import reach
+from catalog.objects import ObjectStore
+from catalog.tables import commit as committing
+from catalog.tables.commit import Change
+from catalog.tables.datafile import DataFile, describe, from_log
+from catalog.tables.options import delta_options, polars_options
+from catalog.tables.schema import from_delta
+from catalog.tables.snapshot import Snapshot, folder_uri, scan_files
+from catalog.zones import TableName
+
+FILE_MEMORY_BYTES = 512 * 1024**2
+"""A data file holds about this much memory of rows: a fifth of it or less as Parquet, and what an upsert rewrites at once."""
+
+
+class Tables:
+    """All Delta tables of one lake; the only way to read or write them.
+
+    Snapshots are values: nothing is read from the store again once a table is opened, except its rows.
+    """
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self.objects = objects
+        self.endpoint = objects.endpoint
+
+    def open(self, name: TableName, version: int | None = None) -> Snapshot | None:
+        """The table at a version, or at its head; None where there is no such table.
+
+        Raises `NotFound` for a version that is not there, `StoreError`.
+        """
+        try:
+            handle = DeltaTable(
+                folder_uri(self.endpoint, name), version=version, storage_options=delta_options(self.endpoint)
+            )
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            if version is not None and committing.read_commit_info(self.objects, name, version) is None:
+                raise NotFound(f"{name} has no version {version}", next=f"lake history {name} lists them") from None
+            raise StoreError(
+                f"{name} could not be read ({type(error).__name__}: {str(error)[:200]})",
+                next="lake status says whether the store runs",
+            ) from None
+        return self._snapshot(name, handle)
+
+    def sink(self, name: TableName, frame: pl.LazyFrame) -> list[DataFile]:
+        """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit names them.
+
+        Runs the frame in the streaming engine; no file where there are no rows. Raises `StoreError`, `DataRefused`, and
+        what the frame itself raises.
+        """
+        stem, written = f"part-{uuid.uuid4().hex}", list[tuple[str, int]]()
+        frame.sink_parquet(
+            pl.PartitionBy(
+                folder_uri(self.endpoint, name),
+                approximate_bytes_per_file=FILE_MEMORY_BYTES,
+                file_path_provider=lambda file: f"{stem}-{file.index_in_partition:05d}.parquet",
+            ),
+            storage_options=polars_options(self.endpoint),
+            credential_provider=None,
+            engine="streaming",
+            sinked_paths_callback=lambda sunk: written.extend(
+                (str(p.path).rpartition("/")[2], p.num_bytes) for p in sunk.paths if p.num_rows
+            ),
+        )
+        reach("table.sunk")
+        return [self._describe(name, path, size_bytes) for path, size_bytes in sorted(written)]
+
+    def upload(self, name: TableName, path: Path) -> DataFile:
+        """Take a local Parquet file into the table's folder under a name of its own. Raises `DataRefused`, `StoreError`."""
+        target = f"part-{uuid.uuid4().hex}-00000.parquet"
+        self.objects.put_file(name.zone, f"{name.path}/{target}", path)
+        return self._describe(name, target, path.stat().st_size)
+
+    def scan_files(self, name: TableName, files: Iterable[DataFile], schema: pl.Schema) -> pl.LazyFrame:
+        """The rows of some of a table's files, in the table's schema."""
+        return scan_files(self.endpoint, name, files, schema)
+
+    def commit(self, change: Change) -> Snapshot:
+        """Make one change; the snapshot of the version that it made.
+
+        Raises `Conflict`, `SchemaRefused`, `TypeRefused`, `StoreError`, as `catalog.tables.commit.commit` says.
+        """
+        version = committing.commit(self.objects, change)
+        reach("table.committed")
+        made = self.open(change.name, version)
+        if made is None:
+            raise StoreError(f"{change.name} was committed but cannot be opened", next="run again: nothing is lost")
+        return made
+
+    def find_operation(self, name: TableName, operation: str, after: int) -> Snapshot | None:
+        """The version later than ``after`` that an operation made, None where it made none. Raises `StoreError`."""
+        version = committing.find_operation(self.objects, name, operation, after)
+        return None if version is None else self.open(name, version)
+
+    def _describe(self, name: TableName, path: str, size_bytes: int) -> DataFile:
+        return describe(self.objects, name.zone, name.path, path, size_bytes)
+
+    def _snapshot(self, name: TableName, handle: DeltaTable) -> Snapshot:
+        if handle.metadata().configuration.get("delta.enableExpiredLogCleanup") != "false":
+            raise UsageError(
+                f"{name} lets Delta delete its old log entries, and with them versions that the catalog pins",
+                next="set its property delta.enableExpiredLogCleanup to false, then read it again",
+            )
+        info = committing.read_commit_info(self.objects, name, handle.version()) or {}
+        actions = pa.table(handle.get_add_actions()).to_pylist()
+        return Snapshot(
+            name=name,
+            version=handle.version(),
+            schema=from_delta(handle.schema()),
+            files=tuple(sorted(map(from_log, actions), key=lambda file: file.path)),
+            metadata=info.get(committing.DETAILS, {}) | {"timestamp": info.get("timestamp")},
+            endpoint=self.endpoint,
+            handle=handle,
+        )
