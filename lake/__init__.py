@@ -1,1 +1,28 @@
-"""What people touch: the command line, the Python API, jobs and the local server."""
+"""What people touch: the command line, the Python API, jobs and the local server.
+
+The names below are loaded when they are first used, so that ``import lake`` and ``lake --help`` do not import Polars.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lake.promote import expect
+    from lake.promote.declare import Source, job
+
+_HOMES = {
+    "Source": ("lake.promote.declare", "Source"),
+    "expect": ("lake.promote.expect", ""),
+    "job": ("lake.promote.declare", "job"),
+}
+
+__all__ = ["Source", "expect", "job"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the API from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lake' has no attribute {name!r}; it has {', '.join(__all__)}")
+    module, attribute = _HOMES[name]
+    loaded = importlib.import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded

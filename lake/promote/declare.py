@@ -1,0 +1,243 @@
+"""What a job is: a function of frames, or SQL, with what its table promises beside it."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import polars as pl
+
+from catalog.errors import UsageError
+from catalog.zones import TableName, Zone
+from lake.promote.casts import as_type
+from lake.promote.expect import Expectation, References
+from lake.promote.names import listed, nearest
+
+Function = TypeVar("Function", bound=Callable[..., pl.LazyFrame])
+NullTokens = Mapping[str, Sequence[str]] | Sequence[str]
+Types = Mapping[str, type[pl.DataType] | pl.DataType]
+
+_ATTRIBUTE = "__lake_job__"
+
+
+class Mode(StrEnum):
+    """How a job's rows become its table: in place of all rows, or key by key."""
+
+    REPLACE = "replace"
+    UPSERT = "upsert"
+
+
+@dataclass(frozen=True)
+class Input:
+    """The table that a parameter of a job stands for."""
+
+    table: TableName
+
+
+class Source:
+    """``Source["bronze.flights"]`` annotates a parameter: the job reads that table, as a `polars.LazyFrame`.
+
+    A type checker sees a LazyFrame with the plugin ``lake.mypy_plugin``; without it, write
+    ``Annotated[pl.LazyFrame, Source["bronze.flights"]]``, which means the same.
+    """
+
+    def __class_getitem__(cls, name: str) -> Input:
+        return Input(TableName.parse(name))
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A job in Python: a function, and the table that each of its parameters stands for."""
+
+    function: Callable[..., pl.LazyFrame]
+    parameters: Mapping[str, TableName]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A job in SQL: one query over the tables that it names."""
+
+    sql: str
+    tables: tuple[TableName, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A table's recipe and its promises. ``code`` tells by meaning whether either has changed; `find` fills it in."""
+
+    table: TableName
+    body: Frames | Query
+    mode: Mode = Mode.REPLACE
+    key: tuple[str, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+    null_tokens: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
+    types: Mapping[str, pl.DataType] = field(default_factory=dict)
+    description: str = ""
+    owner: str = ""
+    path: Path = Path()
+    line: int = 0
+    code: str = ""
+
+    @property
+    def inputs(self) -> tuple[TableName, ...]:
+        """The tables whose rows the job is given."""
+        tables = self.body.parameters.values() if isinstance(self.body, Frames) else self.body.tables
+        return tuple(dict.fromkeys(tables))
+
+    @property
+    def sources(self) -> tuple[TableName, ...]:
+        """All tables that its result depends on: its inputs, and those that its expectations look values up in."""
+        referred = (rule.table for rule in self.expect if isinstance(rule, References))
+        return tuple(dict.fromkeys((*self.inputs, *referred)))
+
+    @property
+    def where(self) -> str:
+        """The file and line of its declaration."""
+        return f"{self.path}:{self.line}"
+
+
+_collected: ContextVar[list[Job] | None] = ContextVar("jobs of the file that is being read", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Job]]:
+    """Gather the jobs that are declared inside, also those whose name a later one takes."""
+    jobs: list[Job] = []
+    token = _collected.set(jobs)
+    try:
+        yield jobs
+    finally:
+        _collected.reset(token)
+
+
+def job(  # noqa: PLR0913 - a declaration: every argument but the first has a default and is named
+    table: str,
+    *,
+    key: Sequence[str] = (),
+    mode: str = "replace",
+    expect: Sequence[Expectation] = (),
+    null_tokens: NullTokens = (),
+    types: Types | None = None,
+    description: str = "",
+    owner: str = "",
+) -> Callable[[Function], Function]:
+    """Declare that a function makes a table; the function itself stays as it is, to be called and tested with frames.
+
+    Its parameters are annotated ``Source["bronze.flights"]``. ``mode`` is ``replace`` or ``upsert``; ``key`` names the
+    columns that together come once and are never absent, which is checked in both modes. ``null_tokens`` are texts that
+    mean "missing" in the text columns of a source (by source, or one list for all): they are NULL before the function
+    sees them, and counted. ``types`` are cast from the text of the function's result; a row with a text that does not
+    fit goes to quarantine. Raises `UsageError` for a declaration that cannot be kept.
+    """
+
+    def declare(function: Function) -> Function:
+        parameters = _parameters(function)
+        made = Job(
+            table=TableName.parse(table),
+            body=Frames(function, parameters),
+            mode=parse_mode(mode),
+            key=_columns(key),
+            expect=tuple(expect),
+            null_tokens=_tokens(null_tokens, tuple(parameters.values())),
+            types={column: as_type(dtype) for column, dtype in (types or {}).items()},
+            description=description or inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
+            owner=owner,
+            path=Path(function.__code__.co_filename),
+            line=function.__code__.co_firstlineno,
+        )
+        check(made)
+        setattr(function, _ATTRIBUTE, made)
+        jobs = _collected.get()
+        if jobs is not None:
+            jobs.append(made)
+        return function
+
+    return declare
+
+
+def job_of(function: Callable[..., pl.LazyFrame]) -> Job:
+    """The job that `job` declared on a function; raises `UsageError` when it declared none."""
+    found = getattr(function, _ATTRIBUTE, None)
+    if not isinstance(found, Job):
+        raise UsageError(f"{function.__name__} is not a job", next='declare it: @job("silver.name")')
+    return found
+
+
+def parse_mode(text: str) -> Mode:
+    """Read a mode; raises `UsageError` naming the nearest one."""
+    try:
+        return Mode(text)
+    except ValueError:
+        near = nearest(text, list(Mode))
+        raise UsageError(
+            f"no mode {text!r}: one of {listed(Mode)}", next=f"write {near or 'one of them'}"
+        ) from None
+
+
+def check(made: Job) -> None:
+    """Raises `UsageError` for a job that contradicts itself, whatever tables there are."""
+    if made.table.zone not in {Zone.SILVER, Zone.GOLD}:
+        raise UsageError(
+            f"a job cannot write {made.table}: {made.table.zone} is not a job's to write",
+            next=f"call the table silver.{made.table.name} or gold.{made.table.name}",
+        )
+    if made.mode is Mode.UPSERT and not made.key:
+        raise UsageError(f"{made.table} is an upsert without a key", next='name the columns: key=["id"]')
+    if not made.inputs:
+        raise UsageError(f"{made.table} reads no table", next='annotate a parameter: flights: Source["bronze.flights"]')
+
+
+def _parameters(function: Callable[..., pl.LazyFrame]) -> dict[str, TableName]:
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        annotation = _input(_evaluated(function, parameter.annotation))
+        if annotation is not None:
+            found[name] = annotation.table
+        elif parameter.default is inspect.Parameter.empty:
+            raise UsageError(
+                f"the parameter {name!r} of {function.__name__} names no table",
+                next=f'annotate it: {name}: Source["bronze.{name.lower()}"]',
+            )
+    return found
+
+
+def _evaluated(function: Callable[..., pl.LazyFrame], annotation: Any) -> Any:
+    """The annotation as a value; ``from __future__ import annotations`` has left it as text."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, function.__globals__)  # noqa: S307 - code of the job's own file
+    except NameError as error:
+        raise UsageError(
+            f"the annotation {annotation} of {function.__name__} is not known: {error}",
+            next="import Source outside of `if TYPE_CHECKING`: from lake import Source",
+        ) from None
+
+
+def _input(annotation: Any) -> Input | None:
+    if get_origin(annotation) is Annotated:
+        annotation = next((part for part in get_args(annotation) if isinstance(part, Input)), None)
+    return annotation if isinstance(annotation, Input) else None
+
+
+def _columns(key: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(key, str):
+        raise UsageError(f"the key is a text, {key!r}, not a list of columns", next=f'write key=["{key}"]')
+    return tuple(key)
+
+
+def _tokens(declared: NullTokens, sources: Sequence[TableName]) -> dict[TableName, tuple[str, ...]]:
+    if isinstance(declared, str):
+        raise UsageError(f"null_tokens is a text, {declared!r}", next=f'write null_tokens=["{declared}"]')
+    if not isinstance(declared, Mapping):
+        return {source: tuple(declared) for source in sources} if declared else {}
+    known = {str(source): source for source in sources}
+    for name in declared:
+        if name not in known:
+            near = nearest(name, known) or listed(known)
+            raise UsageError(f"null_tokens are given for {name}, which the job does not read", next=f"it reads {near}")
+    return {known[name]: tuple(tokens) for name, tokens in declared.items()}

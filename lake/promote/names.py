@@ -1,0 +1,25 @@
+"""The nearest known name, for messages that a person can act on."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known name that a person most likely meant, or None when nothing is near.
+
+    >>> nearest("silver.fligths", ["silver.flights", "gold.delays"])
+    'silver.flights'
+    >>> nearest("silver.zebra", ["gold.delays"]) is None
+    True
+    """
+    found = difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
+    return found[0] if found else None
+
+
+def listed(names: Iterable[object], empty: str = "none") -> str:
+    """Names in a row, as text.
+
+    >>> listed(["a", "b"]), listed([])
+    ('a, b', 'none')
+    """
+    return ", ".join(map(str, names)) or empty
