@@ -1,0 +1,99 @@
+"""A file as blocks for numpy: cut between characters, each with the neighbours that a rule may look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Offsets: TypeAlias = npt.NDArray[np.intp]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+LF, CR, QUOTE = 0x0A, 0x0D, 0x22
+
+_BEFORE, _AFTER = 2, 1
+_CONTINUATION_BYTES_MAX = 3
+
+
+@dataclass(frozen=True)
+class Block:
+    """``body`` with its neighbours: ``padded`` is two bytes, the body, one byte; ``raw`` is the body as bytes."""
+
+    raw: bytes
+    padded: Bytes
+
+    @property
+    def body(self) -> Bytes:
+        """The bytes that this block is to account for."""
+        return self.padded[_BEFORE:-_AFTER]
+
+    def before(self, at: Offsets, steps: int = 1) -> Bytes:
+        """The bytes one or two steps before these offsets of the body."""
+        return self.padded[at + (_BEFORE - steps)]
+
+    def after(self, at: Offsets) -> Bytes:
+        """The bytes that follow these offsets of the body."""
+        return self.padded[at + (_BEFORE + 1)]
+
+    def line_feeds_before(self, at: int) -> int:
+        """How many line feeds the body has before an offset."""
+        return self.raw.count(b"\n", 0, at)
+
+    def crlf_ends(self, ends: Offsets) -> int:
+        """How many of these line feeds follow a carriage return."""
+        if b"\r" not in self.raw and self.padded[_BEFORE - 1] != CR:
+            return 0
+        return int(np.count_nonzero(self.before(ends) == CR))
+
+
+def text_faults(block: Block) -> Iterator[tuple[int, str]]:
+    """What must not be in any text: bytes that are not UTF-8, NUL, a carriage return without a line feed."""
+    raw = block.raw
+    if not raw.isascii():
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield error.start, "encoding"
+    nul = raw.find(b"\0")
+    if nul >= 0:
+        yield nul, "nul"
+    if b"\r" in raw:
+        at = np.flatnonzero(block.body == CR)
+        lone = at[block.after(at) != LF]
+        if lone.size:
+            yield int(lone[0]), "line-end"
+
+
+def is_blank(block: Block, ends: Offsets) -> Flags:
+    """Which of these line ends have nothing before them on their line."""
+    left, second_left = block.before(ends), block.before(ends, 2)
+    flags: Flags = (left == LF) | ((left == CR) & (second_left == LF))
+    return flags
+
+
+def blocks(file: BinaryIO, delimiter: str, chunk_bytes: int) -> Iterator[Block]:
+    """Cut a file into blocks; beyond its ends stand line feeds before, and after it a delimiter."""
+    before, pending = b"\n\n", b""
+    while chunk := file.read(chunk_bytes):
+        pending += chunk
+        cut = _cut(pending)
+        if cut:
+            yield _block(before, pending[:cut], pending[cut : cut + 1])
+            before, pending = (before + pending[:cut])[-_BEFORE:], pending[cut:]
+    if pending:
+        yield _block(before, pending, delimiter.encode())
+
+
+def _block(before: bytes, body: bytes, after: bytes) -> Block:
+    return Block(body, np.frombuffer(before + body + after, np.uint8))
+
+
+def _cut(data: bytes) -> int:
+    """Where to cut so that one byte is left to look at, and no character is cut in two."""
+    cut = len(data) - _AFTER
+    for back in range(min(_CONTINUATION_BYTES_MAX, cut) + 1):
+        if data[cut - back] & 0xC0 != 0x80:
+            return cut - back
+    return cut

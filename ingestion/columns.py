@@ -1,0 +1,40 @@
+"""Column names: kept as found where every reader of a Delta table takes them, otherwise made safe and unique."""
+
+import re
+from collections.abc import Sequence
+
+OWN_COLUMNS = ("_file", "_line", "_batch", "_ingested_at", "_rescued")
+
+_BOM = "\ufeff"
+_UNSAFE = re.compile(r"[ ,;{}()=\x00-\x1f\x7f-\x9f]")
+
+
+def safe_names(found: Sequence[str]) -> tuple[str, ...]:
+    """The names under which found columns are stored: distinct without regard to case, as Delta compares them.
+
+    >>> safe_names(["year", "dep delay", "", "Year", "year_2", "_file"])
+    ('year', 'dep_delay', 'column_3', 'Year_3', 'year_2', '_file_2')
+    """
+    wanted = [_safe(name) or f"column_{position}" for position, name in enumerate(found, start=1)]
+    taken = {name.lower() for name in OWN_COLUMNS}
+    firsts = []
+    for name in wanted:
+        firsts.append(name.lower() not in taken)
+        taken.add(name.lower())
+    names = []
+    for name, first in zip(wanted, firsts, strict=True):
+        unique = name if first else _numbered(name, taken)
+        taken.add(unique.lower())
+        names.append(unique)
+    return tuple(names)
+
+
+def _safe(name: str) -> str:
+    return _UNSAFE.sub("_", name.strip().strip(_BOM).strip())
+
+
+def _numbered(name: str, taken: set[str]) -> str:
+    number = 2
+    while f"{name}_{number}".lower() in taken:
+        number += 1
+    return f"{name}_{number}"

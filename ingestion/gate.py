@@ -1,0 +1,261 @@
+"""The gate: one streaming pass that says whether a CSV file is so regular that no reader can misread it.
+
+It counts records, lines and bytes of value on its own, without the parser, so that the account of a file can be closed
+against what the parser made of it.
+
+A file is seen in blocks. A block is cut before the first byte of a character, and comes with the two bytes before it
+and the one after it, so that every rule looks at its neighbours in the same way wherever the cuts fall. Every fault has
+the offset at which a reader that goes byte by byte would notice it; the first one is reported. So neither counts nor
+faults depend on the size of the blocks.
+"""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ingestion.blocks import CR, LF, QUOTE, Block, Flags, Offsets, blocks, is_blank, text_faults
+from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
+
+CHUNK_BYTES = 1 << 20
+RECORD_BYTES_MAX = 16 << 20
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the gate counted, the header being the first record. Lines are physical and 1-based; sizes are in bytes."""
+
+    records: int
+    lines: int
+    header_lines: int
+    last_line: int
+    last_offset: int
+    multiline: bool
+    value_bytes: int
+    bom: bool
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The delimiters and line feeds of a block that stand outside quotes, and what was learnt on the way."""
+
+    at: Offsets
+    is_end: Flags
+    line_feeds: Offsets
+    quotes: int = 0
+    doubled: int = 0
+    quoted_after: bool = False
+    multiline: bool = False
+    fault: tuple[int, str] | None = None
+
+
+_TEXT_REFUSALS = {"nul": has_nul, "line-end": lone_cr}
+_QUOTE_FAULTS = {
+    "quote-open": "has a quote in the middle of a field",
+    "quote-close": "has text between a closing quote and the end of the field",
+}
+
+
+class _Gate:
+    """The state between blocks: where the current record begins, and how much of it has been seen."""
+
+    def __init__(self, delimiter: str, width: int, record_bytes_max: int) -> None:
+        self.delimiter = ord(delimiter)
+        self.width = width
+        self.record_bytes_max = record_bytes_max
+        self.offset = 0
+        self.line = 1
+        self.quoted = False
+        self.delimiters = 0
+        self.record_offset = 0
+        self.record_line = 1
+        self.records = 0
+        self.header_lines = 0
+        self.last_line = 1
+        self.last_offset = 0
+        self.multiline = False
+        self.structure_bytes = 0
+
+    def take(self, block: Block) -> None:
+        """Check one block and count it; raises `FileRefused` at the first fault."""
+        marks = self._marks(block)
+        faults = [
+            *text_faults(block),
+            *([marks.fault] if marks.fault is not None else []),
+            *self._size_faults(block, marks),
+            *self._width_faults(block, marks),
+        ]
+        if faults:
+            at, rule = min(faults, key=lambda fault: fault[0])
+            raise self._refusal(block, marks, at, rule)
+        self._count(block, marks)
+
+    def finish(self, bom: bool) -> Shape:
+        """Close the last record; raises `FileRefused` where it is not whole."""
+        if self.quoted:
+            reason = f"a quote that opens in the record on line {self.record_line} never closes"
+            raise FileRefused("quote", reason, line=self.record_line)
+        lines = self.line - 1
+        if self.offset > self.record_offset:
+            if self.delimiters != self.width - 1:
+                raise self._too_few(self.record_line, self.delimiters + 1)
+            lines = self.line
+            self.records += 1
+            self.header_lines = self.header_lines or lines
+            self.last_line, self.last_offset = self.record_line, self.record_offset
+        return Shape(
+            records=self.records,
+            lines=lines,
+            header_lines=self.header_lines,
+            last_line=self.last_line,
+            last_offset=self.last_offset + (len(codecs.BOM_UTF8) if bom else 0),
+            multiline=self.multiline,
+            value_bytes=self.offset - self.structure_bytes,
+            bom=bom,
+        )
+
+    def _marks(self, block: Block) -> _Marks:
+        body = block.body
+        marked = body == LF
+        marked |= body == self.delimiter
+        if not self.quoted and b'"' not in block.raw:
+            at = np.flatnonzero(marked)
+            is_end = body[at] == LF
+            return _Marks(at, is_end, at[is_end])
+        marked |= body == QUOTE
+        return self._marks_with_quotes(block, np.flatnonzero(marked))
+
+    def _marks_with_quotes(self, block: Block, at: Offsets) -> _Marks:
+        """A mark is in quotes when the quotes before it are odd in number; a doubled quote closes and opens again."""
+        kind = block.body[at]
+        is_quote = kind == QUOTE
+        odd = ((np.cumsum(is_quote) + self.quoted) & 1).astype(np.bool_)
+        quote_at, opens = at[is_quote], odd[is_quote]
+        opening, closing = quote_at[opens], quote_at[~opens]
+        left, right = block.before(opening), block.after(closing)
+        doubled = right == QUOTE
+        bad_open = opening[(left != self.delimiter) & (left != LF) & (left != QUOTE)]
+        bad_close = closing[(right != self.delimiter) & (right != LF) & (right != CR) & ~doubled]
+        bad = ((bad_open, "quote-open"), (bad_close, "quote-close"))
+        faults = [(int(where[0]), rule) for where, rule in bad if where.size]
+        is_line_feed = kind == LF
+        outside = ~is_quote & ~odd
+        return _Marks(
+            at=at[outside],
+            is_end=is_line_feed[outside],
+            line_feeds=at[is_line_feed],
+            quotes=quote_at.size,
+            doubled=int(np.count_nonzero(doubled)),
+            quoted_after=bool(odd[-1]) if odd.size else self.quoted,
+            multiline=bool((is_line_feed & odd).any()),
+            fault=min(faults) if faults else None,
+        )
+
+    def _width_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
+        """Outside quotes, a line feed must be every width-th mark, and nothing else may be."""
+        is_end, first_end = marks.is_end, self.width - 1 - self.delimiters
+        due = is_end[first_end :: self.width]
+        if not (due.all() and np.count_nonzero(is_end) == due.size):
+            expected = np.zeros(is_end.size, np.bool_)
+            expected[first_end :: self.width] = True
+            index = int(np.argmax(is_end != expected))
+            at = int(marks.at[index])
+            if not is_end[index]:
+                yield at, "too-many"
+            else:
+                yield at, "blank" if is_blank(block, marks.at[index : index + 1])[0] else "too-few"
+        elif self.width == 1 and marks.at.size:
+            blank = is_blank(block, marks.at)
+            if blank.any():
+                yield int(marks.at[np.argmax(blank)]), "blank"
+
+    def _size_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
+        begin = self.record_offset - self.offset
+        bounds = np.concatenate(([begin], marks.at[marks.is_end] + 1, [block.body.size]))
+        too_long = np.diff(bounds) > self.record_bytes_max
+        if too_long.any():
+            yield int(bounds[np.argmax(too_long)]) + self.record_bytes_max, "size"
+
+    def _count(self, block: Block, marks: _Marks) -> None:
+        ends = marks.at[marks.is_end]
+        self.structure_bytes += marks.at.size + block.crlf_ends(ends) + marks.quotes - marks.doubled
+        self.delimiters += marks.at.size - ends.size
+        if ends.size:
+            self._close_records(ends, marks)
+        self.line += marks.line_feeds.size
+        self.offset += block.body.size
+        self.quoted = marks.quoted_after
+        self.multiline |= marks.multiline
+
+    def _close_records(self, ends: Offsets, marks: _Marks) -> None:
+        """Move on to the record that is open when the block ends; note where the last closed one began."""
+        first, last = self._line_after(ends[0], marks), self._line_after(ends[-1], marks)
+        self.header_lines = self.header_lines or first - 1
+        if ends.size > 1:
+            self.last_line = self._line_after(ends[-2], marks)
+            self.last_offset = self.offset + int(ends[-2]) + 1
+        else:
+            self.last_line, self.last_offset = self.record_line, self.record_offset
+        self.record_line = last
+        self.record_offset = self.offset + int(ends[-1]) + 1
+        self.records += ends.size
+        self.delimiters = int(np.count_nonzero(marks.at > ends[-1]))
+
+    def _line_after(self, end: np.intp, marks: _Marks) -> int:
+        return self.line + int(np.searchsorted(marks.line_feeds, end, "right"))
+
+    def _refusal(self, block: Block, marks: _Marks, at: int, rule: str) -> FileRefused:
+        line = self.line + block.line_feeds_before(at)
+        record_line, fields = self._record_at(marks, at)
+        if rule == "encoding":
+            return not_utf8(line, block.raw[at])
+        if rule in _TEXT_REFUSALS:
+            return _TEXT_REFUSALS[rule](line)
+        if rule == "blank":
+            return FileRefused("blank", f"line {line} is blank", line=line)
+        if rule == "too-few":
+            return self._too_few(record_line, fields)
+        if rule == "too-many":
+            reason = f"line {record_line} has more fields than the header, which has {self.width}"
+            return FileRefused("width", reason, line=record_line)
+        if rule == "size":
+            longest = f"{self.record_bytes_max:,} bytes"
+            reason = f"the record on line {record_line} is longer than {longest}: perhaps a quote that never closes"
+            return FileRefused("record-size", reason, line=record_line)
+        return FileRefused("quote", f"line {line} {_QUOTE_FAULTS[rule]}", line=line)
+
+    def _record_at(self, marks: _Marks, at: int) -> tuple[int, int]:
+        """The line on which the record around an offset begins, and how many fields it has up to there."""
+        earlier = marks.at < at
+        ends = marks.at[marks.is_end & earlier]
+        if not ends.size:
+            return self.record_line, self.delimiters + int(np.count_nonzero(earlier)) + 1
+        return self._line_after(ends[-1], marks), int(np.count_nonzero(earlier & (marks.at > ends[-1]))) + 1
+
+    def _too_few(self, line: int, fields: int) -> FileRefused:
+        plural = "field" if fields == 1 else "fields"
+        return FileRefused("width", f"line {line} has {fields} {plural}, the header has {self.width}", line=line)
+
+
+def measure(
+    path: Path,
+    delimiter: str,
+    width: int,
+    *,
+    chunk_bytes: int = CHUNK_BYTES,
+    record_bytes_max: int = RECORD_BYTES_MAX,
+) -> Shape:
+    """Pass a file through the gate and count it; raises `FileRefused` at the first thing that a reader could misread.
+
+    ``width`` is the number of fields that every record must have. Memory depends on ``chunk_bytes`` only.
+    """
+    gate = _Gate(delimiter, width, record_bytes_max)
+    with path.open("rb") as file:
+        bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        if not bom:
+            file.seek(0)
+        for block in blocks(file, delimiter, chunk_bytes):
+            gate.take(block)
+    return gate.finish(bom)
