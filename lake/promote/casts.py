@@ -60,6 +60,7 @@ def misfit(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def _instant(text: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
+    formats: tuple[str, ...]
     if dtype.time_zone is None:
         formats = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
         pattern = rf"{_CLOCK}$"

@@ -15,7 +15,7 @@ from catalog.errors import UsageError
 from catalog.zones import TableName, Zone
 from lake.promote.casts import as_type
 from lake.promote.expect import Expectation, References
-from lake.promote.names import listed, nearest
+from lake.promote.names import listed, nearest, shown
 
 Function = TypeVar("Function", bound=Callable[..., pl.LazyFrame])
 NullTokens = Mapping[str, Sequence[str]] | Sequence[str]
@@ -41,8 +41,8 @@ class Input:
 class Source:
     """``Source["bronze.flights"]`` annotates a parameter: the job reads that table, as a `polars.LazyFrame`.
 
-    A type checker sees a LazyFrame with the plugin ``lake.mypy_plugin``; without it, write
-    ``Annotated[pl.LazyFrame, Source["bronze.flights"]]``, which means the same.
+    For a type checker, which takes the text for the name of a type, write the same as
+    ``Annotated[pl.LazyFrame, Source["bronze.flights"]]``.
     """
 
     def __class_getitem__(cls, name: str) -> Input:
@@ -97,7 +97,7 @@ class Job:
     @property
     def where(self) -> str:
         """The file and line of its declaration."""
-        return f"{self.path}:{self.line}"
+        return f"{shown(self.path)}:{self.line}"
 
 
 _collected: ContextVar[list[Job] | None] = ContextVar("jobs of the file that is being read", default=None)
@@ -173,9 +173,7 @@ def parse_mode(text: str) -> Mode:
         return Mode(text)
     except ValueError:
         near = nearest(text, list(Mode))
-        raise UsageError(
-            f"no mode {text!r}: one of {listed(Mode)}", next=f"write {near or 'one of them'}"
-        ) from None
+        raise UsageError(f"no mode {text!r}: one of {listed(Mode)}", next=f"write {near or 'one of them'}") from None
 
 
 def check(made: Job) -> None:

@@ -1,7 +1,9 @@
 """The nearest known name, for messages that a person can act on."""
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -23,3 +25,9 @@ def listed(names: Iterable[object], empty: str = "none") -> str:
     ('a, b', 'none')
     """
     return ", ".join(map(str, names)) or empty
+
+
+def shown(path: Path | str) -> str:
+    """A file as a person at this terminal would name it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
