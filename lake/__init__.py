@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lake.promote import expect
     from lake.promote.declare import Source, job
+    from lake.reading import Lake, View
+    from lake.reading import open_lake as open
 
 _HOMES = {
+    "Lake": ("lake.reading", "Lake"),
+    "View": ("lake.reading", "View"),
+    "open": ("lake.reading", "open_lake"),
     "Source": ("lake.promote.declare", "Source"),
     "expect": ("lake.promote.expect", ""),
     "job": ("lake.promote.declare", "job"),
 }
 
-__all__ = ["Source", "expect", "job"]
+__all__ = ["Lake", "Source", "View", "expect", "job", "open"]
 
 
 def __getattr__(name: str) -> Any:

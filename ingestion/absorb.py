@@ -1,0 +1,254 @@
+"""The archived deliveries of a batch, parsed: data files, and an account of what became of each delivery."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from catalog.errors import StoreError
+from catalog.failpoints import reach
+from catalog.ledger import Entry, Fate, taken
+from catalog.tables import DataFile, Snapshot, Tables
+from catalog.zones import Zone
+from ingestion.correct import take_back
+from ingestion.manifest import Delivery, Manifest
+from ingestion.parser import Parsed, Parser, ParseRequest, Rejected
+
+COMBINED_BYTES = 128 * 1024**2
+"""Parsed files are put together up to about this size: many small files make few data files."""
+
+LAKE_COLUMNS = pl.Schema(
+    {
+        "_file": pl.String,
+        "_line": pl.Int64,
+        "_batch": pl.String,
+        "_ingested_at": pl.Datetime("us", "UTC"),
+        "_rescued": pl.String,
+    }
+)
+
+
+@dataclass
+class History:
+    """Which bytes each name of a dataset has brought, by the ledger; a delivery of this batch is added as it is read."""
+
+    by_file: dict[str, list[str]] = field(default_factory=dict)
+    by_bytes: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "History":
+        """The history that the ledger's rows (file, sha256, delivery) tell."""
+        history = cls()
+        for file, sha256, _ in rows.iter_rows():
+            history.add(file, sha256)
+        return history
+
+    def add(self, file: str, sha256: str) -> None:
+        """A delivery's rows went in."""
+        self.by_file.setdefault(file, []).append(sha256)
+        self.by_bytes.setdefault(sha256, file)
+
+    def knows(self, file: str, sha256: str, *, replacing: bool) -> bool:
+        """Whether this name already brought these bytes; where corrections replace, only its current ones count.
+
+        >>> history = History({"a.csv": ["old", "new"]})
+        >>> history.knows("a.csv", "old", replacing=True), history.knows("a.csv", "old", replacing=False)
+        (False, True)
+        """
+        earlier = self.by_file.get(file, [])
+        return sha256 in (earlier[-1:] if replacing else earlier)
+
+
+@dataclass(frozen=True)
+class Absorbed:
+    """What one attempt made of a batch: files to add, files that a correction takes away, and an entry per delivery."""
+
+    added: tuple[DataFile, ...]
+    removed: tuple[DataFile, ...]
+    schema: pl.Schema
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What an ingest parses with: one parser, and the scratch folder that it works in."""
+
+    parser: Parser
+    scratch: Path
+
+
+@dataclass
+class _Pending:
+    """Parsed files on local disk that are not in a data file yet."""
+
+    paths: list[Path] = field(default_factory=list)
+    rows: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.paths)
+
+
+class Absorber:
+    """One attempt at one batch: reads its archived deliveries one after the other, so that scratch holds few at a time."""
+
+    def __init__(
+        self, tables: Tables, workshop: Workshop, manifest: Manifest, head: Snapshot | None, *, replacing: bool
+    ) -> None:
+        self._tables = tables
+        self._parser = workshop.parser
+        self._scratch = workshop.scratch
+        self._manifest = manifest
+        self._head = head
+        self._replacing = replacing
+        self._history = History.of(taken(tables, manifest.dataset))
+        self._columns = value_columns(head)
+        self._added: list[DataFile] = []
+        self._pending = _Pending()
+
+    def absorb(self, archived: Iterable[int]) -> Absorbed:
+        """Parse what was archived, against the table as it is. Raises `StoreError`; a bad file is an entry, not an error."""
+        before = set(self._history.by_file)
+        entries = self._read_all(archived)
+        self._flush()
+        corrected = {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before} if self._replacing else set()
+        taken_back = take_back(self._tables, self._head, corrected)
+        withdrawn = (
+            self._entry(index, delivery, Fate.WITHDRAWN)
+            for index, delivery in enumerate(self._manifest.deliveries)
+            if delivery.is_withdrawn and not delivery.is_marker
+        )
+        return Absorbed(
+            added=(*taken_back.kept, *self._added),
+            removed=taken_back.removed,
+            schema=pl.Schema({name: pl.String() for name in self._columns or ()} | dict(LAKE_COLUMNS)),
+            entries=(*entries, *withdrawn),
+        )
+
+    def _read_all(self, archived: Iterable[int]) -> list[Entry]:
+        """One entry per archived delivery. Versions of one key come one after the other, so only the last is kept back."""
+        entries: list[Entry] = []
+        standing: tuple[str, Path, int] | None = None
+        for index in archived:
+            delivery = self._manifest.deliveries[index]
+            entry, path = self._read(index, delivery)
+            entries.append(entry)
+            if path is None:
+                continue
+            if standing is not None:
+                if self._replacing and standing[0] == delivery.key:
+                    standing[1].unlink()
+                else:
+                    self._hold(standing[1], standing[2])
+            standing = (delivery.key, path, entry.rows)
+        if standing is not None:
+            self._hold(standing[1], standing[2])
+        return entries
+
+    def _read(self, index: int, delivery: Delivery) -> tuple[Entry, Path | None]:
+        """Fetch, hash and parse one delivery; its entry, and where its rows are if it has any to add."""
+        raw = self._scratch / f"{uuid.uuid4().hex}.raw"
+        sha256 = self._tables.objects.fetch(Zone.BRONZE, self._manifest.archive(index), raw)
+        size_bytes = raw.stat().st_size
+        if size_bytes != delivery.size_bytes:
+            raise StoreError(
+                f"the archive of {delivery.key} has {size_bytes} bytes, not {delivery.size_bytes}", next="run again"
+            )
+        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=self._manifest.archive(index))
+        try:
+            if self._history.knows(delivery.key, sha256, replacing=self._replacing):
+                return replace(entry, notice="these bytes came under this name before: no rows are added"), None
+            return self._parse(entry, raw)
+        finally:
+            raw.unlink()
+
+    def _parse(self, entry: Entry, raw: Path) -> tuple[Entry, Path | None]:
+        out = raw.with_suffix(".parquet")
+        made = self._parser.parse(
+            ParseRequest(
+                path=raw,
+                name=entry.file,
+                out=out,
+                file=entry.file,
+                batch=entry.delivery,
+                ingested_at=self._manifest.begun_at,
+                columns=self._columns,
+            )
+        )
+        reach("data.parsed")
+        if isinstance(made, Rejected):
+            return replace(entry, fate=Fate.REJECTED, rule=made.rule, reason=made.reason, line=made.line), None
+        if self._columns is None:
+            self._columns = made.columns
+        ingested = replace(
+            entry,
+            fate=Fate.INGESTED,
+            records=made.records,
+            rows=made.rows,
+            notice=self._notice(entry),
+            details=json.dumps(_details(made), ensure_ascii=False),
+        )
+        assert entry.sha256 is not None
+        self._history.add(entry.file, entry.sha256)
+        return ingested, out
+
+    def _notice(self, entry: Entry) -> str | None:
+        if entry.file in self._history.by_file:
+            return "takes the place of the earlier delivery of this name" if self._replacing else "added to this name's rows"
+        twin = self._history.by_bytes.get(entry.sha256 or "")
+        return None if twin is None else f"has the same bytes as {twin}"
+
+    def _hold(self, path: Path, rows: int) -> None:
+        self._pending.paths.append(path)
+        self._pending.rows += rows
+        if self._pending.size_bytes >= COMBINED_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Put what is held into one data file; its footer must count the rows that the parser counted."""
+        held, self._pending = self._pending, _Pending()
+        if held.rows:
+            self._added.append(self._upload(held))
+            reach("data.uploaded")
+        for path in held.paths:
+            path.unlink()
+
+    def _upload(self, held: _Pending) -> DataFile:
+        path = held.paths[0]
+        if len(held.paths) > 1:
+            path = self._scratch / "combined.parquet"
+            self._parser.combine(held.paths, path)
+        file = self._tables.upload(self._manifest.table, path)
+        if file.rows != held.rows:
+            raise StoreError(
+                f"{self._manifest.name}: {file.rows} rows in the data file, {held.rows} parsed", next="run again"
+            )
+        return file
+
+    def _entry(self, index: int, delivery: Delivery, fate: Fate) -> Entry:
+        return Entry(
+            dataset=self._manifest.dataset,
+            batch=self._manifest.name,
+            delivery=self._manifest.delivery(index),
+            file=delivery.key,
+            version_id=delivery.version_id,
+            size_bytes=delivery.size_bytes,
+            arrived_at=delivery.modified,
+            ingested_at=self._manifest.begun_at,
+            sha256=None,
+            archived_as=None,
+            fate=fate,
+        )
+
+
+def value_columns(head: Snapshot | None) -> tuple[str, ...] | None:
+    """The columns that a table's files must have, None while it has had none."""
+    names = () if head is None else tuple(name for name in head.schema if name not in LAKE_COLUMNS)
+    return names or None
+
+
+def _details(made: Parsed) -> Mapping[str, object]:
+    return {"dialect": made.dialect, "header": list(made.header), "columns": list(made.columns), "lines": made.lines}

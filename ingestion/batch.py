@@ -1,0 +1,149 @@
+"""One batch, finished: archive, agree on the outcome, parse, commit, record, clear, mark done.
+
+Anyone may do any of it again, two at a time even, and may die between any two requests. What makes it happen once: the
+manifest, the outcome and the done mark are created only where there is none; the commit to bronze is a compare-and-set
+that carries the batch's name; a delivery leaves landing by its version id, after that commit.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from catalog import ledger, quarantine
+from catalog.errors import Conflict, NotFound
+from catalog.failpoints import reach
+from catalog.ledger import Entry, Fate
+from catalog.objects import ObjectStore
+from catalog.tables import Change, Snapshot, Tables
+from catalog.zones import Zone
+from ingestion import landing
+from ingestion.absorb import Absorber
+from ingestion.manifest import Delivery, Manifest
+
+LOOKS_MAX = 10
+"""How often a delivery that is listed and yet not found is looked for, before it is left for the next batch."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A batch that is done: the version of bronze that holds it, and an entry per delivery."""
+
+    manifest: Manifest
+    version: int
+    entries: tuple[Entry, ...]
+
+
+class Finisher:
+    """Finishes batches of one lake, with one parser."""
+
+    def __init__(self, tables: Tables, absorber: Callable[[Manifest, Snapshot | None], Absorber]) -> None:
+        self._tables = tables
+        self._objects: ObjectStore = tables.objects
+        self._absorber = absorber
+
+    def is_done(self, manifest: Manifest) -> bool:
+        """Whether somebody has finished the batch. Raises `StoreError`."""
+        return self._objects.exists(Zone.CATALOG, manifest.object("done"))
+
+    def finish(self, manifest: Manifest) -> Finished:
+        """Do what is left to do of a batch. Raises `StoreError`: then it may be called again, by anyone."""
+        archived = self._agree(manifest)
+        committed = self._commit(manifest, archived)
+        entries = self._record(manifest, committed)
+        self._clear(manifest, archived)
+        self._objects.create(Zone.CATALOG, manifest.object("done"), b"{}")
+        reach("batch.done")
+        return Finished(manifest, committed.version, entries)
+
+    def _agree(self, manifest: Manifest) -> list[int]:
+        """Archive what can be archived, and create the outcome; whoever is first says which deliveries it holds."""
+        key = manifest.object("outcome.json")
+        if not self._objects.exists(Zone.CATALOG, key):
+            with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
+                found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
+            archived = [index for index, is_archived in enumerate(found) if is_archived]
+            self._objects.create(Zone.CATALOG, key, json.dumps({"format": 1, "archived": archived}).encode())
+            reach("outcome.created")
+        outcome: dict[str, list[int]] = json.loads(self._objects.get(Zone.CATALOG, key))
+        return outcome["archived"]
+
+    def _archive(self, manifest: Manifest, index: int) -> bool:
+        """Copy one delivery; False where it was withdrawn, is gone by a fresh listing, or keeps hiding."""
+        delivery: Delivery = manifest.deliveries[index]
+        if delivery.is_withdrawn:
+            return False
+        for _ in range(LOOKS_MAX):
+            try:
+                self._objects.copy_version(delivery.version, Zone.BRONZE, manifest.archive(index))
+            except NotFound:
+                if not landing.is_there(self._objects, delivery):
+                    return False
+            else:
+                reach("delivery.archived")
+                return True
+        return False
+
+    def _commit(self, manifest: Manifest, archived: list[int]) -> Snapshot:
+        """The version of bronze that holds the batch: found, or made by this attempt."""
+        before = -1 if manifest.bronze_version is None else manifest.bronze_version
+        while True:
+            head = self._tables.open(manifest.table)
+            made = self._tables.find_operation(manifest.table, manifest.name, after=before)
+            if made is not None:
+                return made
+            absorbed = self._absorber(manifest, head).absorb(archived)
+            account = manifest.object(f"account-{uuid.uuid4().hex}.json")
+            self._objects.put(Zone.CATALOG, account, _encode(absorbed.entries))
+            try:
+                return self._tables.commit(
+                    Change(
+                        name=manifest.table,
+                        operation=manifest.name,
+                        base=head,
+                        schema=absorbed.schema,
+                        add=absorbed.added,
+                        remove=absorbed.removed,
+                        metadata={"batch": manifest.name, "account": account},
+                    )
+                )
+            except Conflict:
+                continue
+            finally:
+                reach("bronze.committed")
+
+    def _record(self, manifest: Manifest, committed: Snapshot) -> tuple[Entry, ...]:
+        """Write the winning attempt's account into the ledger, and what it rejected into the quarantine."""
+        entries = _decode(self._objects.get(Zone.CATALOG, committed.metadata["account"]))
+        if entries:
+            ledger.record(self._tables, manifest.name, list(entries))
+        rejected = quarantine.whole_files(entries)
+        if rejected.height:
+            quarantine.record(self._tables, manifest.name, rejected.lazy())
+        reach("ledger.committed")
+        return entries
+
+    def _clear(self, manifest: Manifest, archived: list[int]) -> None:
+        """Take out of landing what is safe in bronze or was withdrawn; what is neither stays, and comes again."""
+        safe = set(archived)
+        landing.clear(self._objects, [d for i, d in enumerate(manifest.deliveries) if i in safe or d.is_withdrawn])
+        reach("delivery.cleared")
+
+
+def _encode(entries: tuple[Entry, ...]) -> bytes:
+    body = {"format": 1, "entries": [asdict(entry) for entry in entries]}
+    return json.dumps(body, default=datetime.isoformat, ensure_ascii=False, indent=1).encode()
+
+
+def _decode(body: bytes) -> tuple[Entry, ...]:
+    fields: list[dict[str, Any]] = json.loads(body)["entries"]
+    for entry in fields:
+        entry["fate"] = Fate(entry["fate"])
+        for name in ("arrived_at", "ingested_at"):
+            entry[name] = datetime.fromisoformat(entry[name])
+    return tuple(Entry(**entry) for entry in fields)
+
+

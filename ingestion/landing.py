@@ -1,0 +1,73 @@
+"""The inbox: what lies in landing, by dataset and in order, and how a version leaves it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from catalog.errors import UnsafeStore
+from catalog.objects import ObjectStore, VersionInfo
+from catalog.zones import Zone, dataset_of
+from ingestion.manifest import Delivery
+
+PARALLEL_REQUESTS = 8
+
+
+def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[Delivery, ...]]:
+    """Everything in landing by dataset (all, or those named): by key, and of one key the oldest version first.
+
+    A marker withdraws the versions of its key that are older. A folder's placeholder is no delivery. Raises
+    `UnsafeStore` for a version without an id, which cannot be deleted without the newer object of its name; `StoreError`.
+    """
+    wanted = set(datasets)
+    by_key: dict[str, list[VersionInfo]] = defaultdict(list)
+    for version in objects.list_versions(Zone.LANDING):
+        if not version.key.endswith("/") and (not wanted or dataset_of(version.key) in wanted):
+            _require_id(version)
+            by_key[version.key].append(version)
+    found: dict[str, list[Delivery]] = defaultdict(list)
+    for key in sorted(by_key):
+        found[dataset_of(key)] += _in_order(by_key[key])
+    return {dataset: tuple(deliveries) for dataset, deliveries in sorted(found.items())}
+
+
+def _in_order(newest_first: list[VersionInfo]) -> list[Delivery]:
+    """The versions of one key, the oldest first, those that a marker withdraws marked."""
+    deliveries, withdrawn = [], False
+    for version in newest_first:
+        withdrawn = withdrawn or version.is_marker
+        deliveries.append(
+            Delivery(
+                version.key,
+                version.version_id,
+                version.size_bytes,
+                version.modified,
+                is_marker=version.is_marker,
+                is_withdrawn=withdrawn,
+            )
+        )
+    return deliveries[::-1]
+
+
+def _require_id(version: VersionInfo) -> None:
+    if version.version_id in ("", "null"):
+        raise UnsafeStore(
+            f"landing/{version.key} came before the bucket kept versions, so it has no version id",
+            next="put the file into landing again, then delete the version 'null'",
+        )
+
+
+def is_there(objects: ObjectStore, delivery: Delivery) -> bool:
+    """Whether a fresh listing still has this version: a 404 alone says nothing. Raises `StoreError`."""
+    return any(
+        version.key == delivery.key and version.version_id == delivery.version_id
+        for version in objects.list_versions(Zone.LANDING, delivery.key)
+    )
+
+
+def clear(objects: ObjectStore, deliveries: Iterable[Delivery]) -> None:
+    """Delete these versions and markers, by version id, never a key. Raises `StoreError`."""
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        for _ in pool.map(lambda d: objects.delete_version(Zone.LANDING, d.key, d.version_id), deliveries):
+            pass
+
+

@@ -1,0 +1,128 @@
+"""Reading a lake: every table at the version that one catalog commit pins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import NotFound
+from catalog.log import Commit, Log
+from catalog.objects import ObjectStore
+from catalog.tables import Snapshot, Tables
+from catalog.zones import TableName
+from lake.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """One published table: ``rows`` and ``size_bytes`` by its log at the published version."""
+
+    name: str
+    version: int
+    rows: int
+    size_bytes: int
+
+
+class View:
+    """A read-only lake at one commit: whatever is published meanwhile, it stays as it is."""
+
+    def __init__(self, tables: Tables, commit: Commit, settings: Settings) -> None:
+        self.commit = commit
+        self._tables = tables
+        self._settings = settings
+
+    def __repr__(self) -> str:
+        return f"<lake {self._settings.name} at commit {self.commit.number}: {len(self.commit.tables)} tables>"
+
+    def names(self) -> list[str]:
+        """The names of the published tables."""
+        return sorted(self.commit.tables)
+
+    def tables(self) -> list[TableInfo]:
+        """The published tables with versions, rows and sizes. Raises `StoreError`."""
+        snapshots = [self.snapshot(name) for name in self.names()]
+        return [TableInfo(str(s.name), s.version, s.rows, s.size_bytes) for s in snapshots]
+
+    def snapshot(self, name: str) -> Snapshot:
+        """A table at its published version. Raises `NotFound` naming the nearest, `StoreError`."""
+        pin = self.commit.tables.get(str(TableName.parse(name)))
+        if pin is None:
+            near = get_close_matches(name, self.names(), n=1)
+            told = f"the nearest name is {near[0]}" if near else f"there are: {', '.join(self.names()) or 'none yet'}"
+            raise NotFound(f"no table {name} at commit {self.commit.number}", next=told)
+        snapshot = self._tables.open(TableName.parse(name), pin.version)
+        if snapshot is None:
+            raise NotFound(f"{name} is published, but its log is gone from the store", next="lake doctor")
+        return snapshot
+
+    def read(self, name: str) -> "pl.LazyFrame":
+        """A table's rows as a Polars LazyFrame; they are read when it is collected. Raises `NotFound`, `StoreError`."""
+        return self.snapshot(name).scan()
+
+    def query(self, sql: str) -> "pl.LazyFrame":
+        """The result of a SQL query (DuckDB's dialect) over the published tables, as a LazyFrame.
+
+        The query runs at once, in bounded memory. Raises `UsageError` for bad SQL, `NotFound` for an unknown table.
+        """
+        from lake.query import run_query
+
+        return run_query(self, self._settings, sql)
+
+
+class Lake:
+    """A lake project that is open: reads what is published now, or at an earlier commit.
+
+    ``settings``, ``objects``, ``published`` and the tables are the ways to its parts for the verbs in this room.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The object store. Raises `StoreError` where the local one does not run."""
+        return ObjectStore(self.settings.endpoint())
+
+    @cached_property
+    def store(self) -> Tables:
+        """The Delta tables on the store."""
+        return Tables(self.objects)
+
+    @cached_property
+    def log(self) -> Log:
+        """The catalog's log of commits."""
+        return Log(self.objects)
+
+    def __repr__(self) -> str:
+        return f"<lake {self.settings.name} in {self.settings.project}>"
+
+    def at(self, number: int | None = None) -> View:
+        """The lake at a commit (the newest where none is named), read-only. Raises `NotFound`, `StoreError`."""
+        commit = self.log.head() if number is None else self.log.at(number)
+        return View(self.store, commit, self.settings)
+
+    def tables(self) -> list[TableInfo]:
+        """What is published now."""
+        return self.at().tables()
+
+    def read(self, name: str) -> "pl.LazyFrame":
+        """A published table's rows, as `View.read` gives them."""
+        return self.at().read(name)
+
+    def query(self, sql: str) -> "pl.LazyFrame":
+        """A SQL query over what is published now, as `View.query` runs it."""
+        return self.at().query(sql)
+
+
+def open_lake(project: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Lake:
+    """Open a lake project: the folder named, else LAKE_PROJECT, else the nearest one upwards with a ``lake.toml``.
+
+    Raises `UsageError` where there is none, or where a setting is wrong.
+    """
+    folder = None if project is None else Path(project)
+    return Lake(Settings.load(folder) if environ is None else Settings.load(folder, environ))
