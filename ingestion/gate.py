@@ -10,7 +10,7 @@ faults depend on the size of the blocks.
 """
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,14 @@ class _Marks:
     fault: tuple[int, str] | None = None
 
 
-_TEXT_REFUSALS = {"nul": has_nul, "line-end": lone_cr}
-_QUOTE_FAULTS = {
-    "quote-open": "has a quote in the middle of a field",
-    "quote-close": "has text between a closing quote and the end of the field",
+_LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
+    "nul": has_nul,
+    "line-end": lone_cr,
+    "blank": lambda line: FileRefused("blank", f"line {line} is blank", line=line),
+    "quote-open": lambda line: FileRefused("quote", f"line {line} has a quote in the middle of a field", line=line),
+    "quote-close": lambda line: FileRefused(
+        "quote", f"line {line} has text between a closing quote and the end of the field", line=line
+    ),
 }
 
 
@@ -211,10 +215,6 @@ class _Gate:
         record_line, fields = self._record_at(marks, at)
         if rule == "encoding":
             return not_utf8(line, block.raw[at])
-        if rule in _TEXT_REFUSALS:
-            return _TEXT_REFUSALS[rule](line)
-        if rule == "blank":
-            return FileRefused("blank", f"line {line} is blank", line=line)
         if rule == "too-few":
             return self._too_few(record_line, fields)
         if rule == "too-many":
@@ -224,7 +224,7 @@ class _Gate:
             longest = f"{self.record_bytes_max:,} bytes"
             reason = f"the record on line {record_line} is longer than {longest}: perhaps a quote that never closes"
             return FileRefused("record-size", reason, line=record_line)
-        return FileRefused("quote", f"line {line} {_QUOTE_FAULTS[rule]}", line=line)
+        return _LINE_FAULTS[rule](line)
 
     def _record_at(self, marks: _Marks, at: int) -> tuple[int, int]:
         """The line on which the record around an offset begins, and how many fields it has up to there."""

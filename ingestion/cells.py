@@ -1,0 +1,78 @@
+"""What a cell looks like: a number, a date, nothing, or text. Used to guess; never to change a value."""
+
+import re
+
+DELIMITERS = ",;\t|"
+
+NULL_TOKENS = frozenset(
+    ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "..", "...", ":", "\\n", "?"]
+)
+
+_NUMBER = re.compile(
+    r"[+-]?(\d+([.,]\d+)?|[.,]\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?%?"
+)
+_TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([AaPp][Mm])?"
+_ZONE = r"(\s?(Z|UTC|[+-]\d{2}:?\d{2}))?"
+_DATE = re.compile(
+    rf"(\d{{4}}([-/.])\d{{1,2}}\2\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\3(\d{{4}}|\d{{2}})|\d{{4}}-\d{{2}}|\d{{4}}-?[QWM]\d{{1,2}})"
+    rf"([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}"
+)
+_CODE = re.compile(r"[\w./:+#@&-]{1,40}")
+_NAME = re.compile(r"[^\W\d][^\n]{0,79}|_\w{1,79}")
+_NAME_WORDS_MAX = 6
+_NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s")
+
+
+def is_null(cell: str) -> bool:
+    """Whether a cell says that there is no value.
+
+    >>> is_null("NA"), is_null(" "), is_null("0")
+    (True, True, False)
+    """
+    return cell.strip().lower() in NULL_TOKENS
+
+
+def is_number_or_date(cell: str) -> bool:
+    """Whether a cell is a number or a date, in any country's way of writing it.
+
+    >>> [is_number_or_date(cell) for cell in ("-1.5e3", "1.234,50", "2013-01-01T06:00:00Z", "31.12.2024", "EWR")]
+    [True, True, True, True, False]
+    """
+    text = cell.strip()
+    return _NUMBER.fullmatch(text) is not None or _DATE.fullmatch(text) is not None
+
+
+def plausibility(cell: str) -> float:
+    """How much a cell looks like one value, from 0 to 1: text that holds other delimiters looks like several.
+
+    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5")]
+    [1.0, 0.8, 0.6, 0.3]
+    """
+    if is_null(cell) or is_number_or_date(cell) or _CODE.fullmatch(cell) is not None:
+        return 1.0
+    prose = cell.replace(", ", " ")
+    if any(delimiter in prose for delimiter in DELIMITERS):
+        return 0.3
+    return 0.8 if prose == cell else 0.6
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell could be the name of a column: short, beginning with a letter, not a sentence.
+
+    >>> is_name("tail number"), is_name("2013"), is_name("Please note that these figures are preliminary.")
+    (True, False, False)
+    """
+    text = cell.strip()
+    return _NAME.fullmatch(text) is not None and len(text.split()) <= _NAME_WORDS_MAX and text[-1] not in ".!?"
+
+
+def is_note(cell: str) -> bool:
+    """Whether a cell reads like a remark below a table rather than like a value.
+
+    >>> is_note("Source: labour force survey"), is_note("* preliminary"), is_note("Northern Ireland")
+    (True, True, False)
+    """
+    text = cell.strip()
+    if not text or is_number_or_date(text):
+        return False
+    return _NOTE.match(text) is not None or ": " in text or text[-1] in ".:" or len(text.split()) > _NAME_WORDS_MAX

@@ -1,0 +1,53 @@
+"""What a worker takes from itself before it touches a file: privileges, core dumps, files and address space."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+
+_OPEN_FILES_MAX = 4096
+_ADDRESS_SPACE_FACTOR = 2
+_ADDRESS_SPACE_BASE_BYTES = 8 << 30
+_OUTPUT_FACTOR = 4
+_OUTPUT_BASE_BYTES = 1 << 30
+
+
+def confine(parent_pid: int, memory_bytes: int) -> None:
+    """Limit this process for good; it ends when its parent does. Raises OSError where the system refuses.
+
+    Address space is a wide outer bound (threads and allocators reserve far more than they use): the parent watches what
+    is resident.
+    """
+    if sys.platform == "linux":
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(1)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES_MAX)
+    _lower(resource.RLIMIT_AS, _ADDRESS_SPACE_FACTOR * memory_bytes + _ADDRESS_SPACE_BASE_BYTES)
+
+
+def limit_output(inputs: list[Path]) -> None:
+    """Let no file that this process writes grow far beyond what it reads; a larger one fails with an OSError."""
+    largest = _OUTPUT_FACTOR * sum(path.stat().st_size for path in inputs) + _OUTPUT_BASE_BYTES
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    soft = largest if hard == resource.RLIM_INFINITY else min(largest, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _lower(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    wanted = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (wanted, wanted))
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

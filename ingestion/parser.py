@@ -1,0 +1,228 @@
+"""The parent's side of parsing: one worker at a time, watched, killed at its limits, and started again.
+
+A file that hangs its worker, fills its memory or kills it costs that file only: it is refused, and the next request has
+a new worker.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+import psutil
+
+from catalog.errors import DataRefused
+from ingestion.protocol import Parsed, ParseRequest, Rejected, parse_request_json, reply
+
+__all__ = ["ParseRequest", "Parsed", "Parser", "ParserLimits", "Rejected"]
+
+_TICK_SECONDS = 0.05
+_START_SECONDS_MAX = 60.0
+_STOP_SECONDS_MAX = 2.0
+_REPLY_BYTES_MAX = 64 << 20
+_READ_BYTES = 1 << 16
+_THREADS_MAX = 4
+_INHERITED = ("PATH", "LANG", "POLARS_MAX_THREADS")
+
+
+@dataclass(frozen=True)
+class ParserLimits:
+    """What one request may take: resident memory in bytes, time in seconds."""
+
+    memory_bytes: int
+    seconds_max: float
+
+
+class _Stopped(Exception):
+    """The worker is gone, or was made to go; the message says why."""
+
+
+class Parser:
+    """Parses files in a worker process that has limits and no keys. A context manager: the worker ends with it.
+
+    ``scratch`` is a folder of the caller's, the worker's working directory; its log is ``worker.log`` there.
+    """
+
+    def __init__(self, scratch: Path, limits: ParserLimits) -> None:
+        self._scratch = scratch.resolve()
+        self._limits = limits
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> "Parser":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        self._end(_STOP_SECONDS_MAX)
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of the running worker; None where none was started yet."""
+        return None if self._worker is None else self._worker.pid
+
+    def parse(self, request: ParseRequest) -> Parsed | Rejected:
+        """Read one file into ``request.out``; where it is refused there is no such file afterwards."""
+        try:
+            outcome = reply(self._ask(parse_request_json(request)))
+        except _Stopped as stopped:
+            outcome = Rejected("worker", f"the parser was stopped: {stopped}", None)
+        except (KeyError, TypeError, ValueError):
+            self._end(0)
+            outcome = Rejected("worker", "the parser was stopped: it gave an answer that makes no sense", None)
+        if isinstance(outcome, Rejected):
+            request.out.unlink(missing_ok=True)
+        return outcome
+
+    def combine(self, paths: Sequence[Path], out: Path) -> int:
+        """Write the rows of several Parquet files with the same columns, in order, to one; returns how many.
+
+        Raises `DataRefused` where the worker cannot; there is no ``out`` then.
+        """
+        said: object
+        try:
+            values = self._ask({"kind": "combine", "paths": [str(path.absolute()) for path in paths], "out": str(out.absolute())})
+            if values.get("kind") == "combined":
+                return int(values["rows"])
+            said = values.get("reason", "no reason given")
+        except _Stopped as stopped:
+            said = stopped
+        out.unlink(missing_ok=True)
+        raise DataRefused(
+            f"{len(paths)} parsed files could not be made one: {said}",
+            next=f"give the parser more than {self._limits.memory_bytes:,} bytes and {self._limits.seconds_max:g} s",
+        )
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._ready_worker().ask(request, self._limits.seconds_max)
+        except BaseException:
+            self._end(0)
+            raise
+
+    def _ready_worker(self) -> "_Worker":
+        """The running worker, or a new one: in the place of one that ended since, or that still holds much memory."""
+        if self._worker is not None and self._worker.resident_bytes() in range(1, self._limits.memory_bytes // 2):
+            return self._worker
+        self.close()
+        self._worker = _Worker(self._scratch, self._limits.memory_bytes)
+        self._worker.receive(_START_SECONDS_MAX)
+        return self._worker
+
+    def _end(self, patience_seconds: float) -> None:
+        if self._worker is not None:
+            self._worker.stop(patience_seconds)
+            self._worker = None
+
+
+class _Worker:
+    """One worker process: what is sent to it, what it answers, and what it may take."""
+
+    def __init__(self, scratch: Path, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        with (scratch / "worker.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "ingestion.worker", str(os.getpid()), str(memory_bytes)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=scratch,
+                env=_environment(scratch),
+                start_new_session=True,
+                bufsize=0,
+            )
+        self._stdin, self._stdout = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
+        self.pid = self._process.pid
+        self._watched = psutil.Process(self.pid)
+        self._received = b""
+
+    def ask(self, request: Mapping[str, Any], seconds_max: float) -> dict[str, Any]:
+        """Send one request and wait for its answer; raises `_Stopped`."""
+        message = memoryview(json.dumps(request).encode() + b"\n")
+        try:
+            while message:
+                message = message[self._stdin.write(message) :]
+        except OSError:
+            raise _Stopped(self._ending()) from None
+        return self.receive(seconds_max)
+
+    def receive(self, seconds_max: float) -> dict[str, Any]:
+        """Wait for one answer, watching memory and time; raises `_Stopped`."""
+        line = self._line(time.monotonic() + seconds_max, seconds_max)
+        try:
+            values = json.loads(line)
+        except ValueError:
+            raise _Stopped("it gave an answer that makes no sense") from None
+        if not isinstance(values, dict):
+            raise _Stopped("it gave an answer that makes no sense")
+        return values
+
+    def resident_bytes(self) -> int:
+        """The memory that the process holds; 0 when it has ended."""
+        try:
+            return 0 if self._process.poll() is not None else self._watched.memory_info().rss
+        except psutil.Error:
+            return 0
+
+    def stop(self, patience_seconds: float) -> None:
+        """End the process: it is asked to, given some time, then killed."""
+        self._stdin.close()
+        try:
+            self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stdout.close()
+
+    def _line(self, deadline: float, seconds_max: float) -> bytes:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            while b"\n" not in self._received:
+                if selector.select(_TICK_SECONDS):
+                    self._take(os.read(self._stdout.fileno(), _READ_BYTES))
+                if self.resident_bytes() > self._memory_bytes:
+                    raise _Stopped(f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory")
+                if time.monotonic() > deadline:
+                    raise _Stopped(f"it needed more than {seconds_max:g} s")
+        line, _, self._received = self._received.partition(b"\n")
+        return line
+
+    def _take(self, data: bytes) -> None:
+        self._received += data
+        if not data:
+            raise _Stopped(self._ending())
+        if len(self._received) > _REPLY_BYTES_MAX:
+            raise _Stopped("its answer has no end")
+
+    def _ending(self) -> str:
+        """Why the process ended by itself."""
+        try:
+            code = self._process.wait(_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            return "it closed its pipe"
+        return f"it ended with {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """What the worker may know: nothing of the parent's environment but a few harmless names, so no keys."""
+    threads = str(min(_THREADS_MAX, os.cpu_count() or 1))
+    return {
+        "LANG": "C.UTF-8",
+        "POLARS_MAX_THREADS": threads,
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "TMPDIR": str(scratch),
+    }

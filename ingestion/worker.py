@@ -1,0 +1,80 @@
+"""The worker: parses landed files in a process of its own, with limits and without keys.
+
+It reads one JSON request a line from its standard input, and answers each with one JSON line; `ingestion.parser` is the
+other side. Whatever a library prints goes to the log, which is this process's standard error.
+"""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+
+from ingestion import limits
+from ingestion.csvfile import read_csv
+from ingestion.protocol import Rejected, parse_request, reply_json
+from ingestion.refusal import FileRefused
+
+_log = logging.getLogger("ingestion.worker")
+
+_REASON_CHARACTERS_MAX = 400
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what one request asks for; whatever the data does to the parser becomes a refusal."""
+    work = {"parse": _parse, "combine": _combine}[request["kind"]]
+    try:
+        return work(request)
+    except FileRefused as refused:
+        return reply_json(Rejected(refused.rule, refused.reason, refused.line))
+    except (Exception, pl.exceptions.PanicException) as error:
+        _log.exception("%s of %s failed", request["kind"], request.get("path") or request.get("paths"))
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return reply_json(Rejected("parser", f"the parser failed: {said[:_REASON_CHARACTERS_MAX]}", None))
+
+
+def _parse(values: dict[str, Any]) -> dict[str, Any]:
+    request = parse_request(values)
+    limits.limit_output([request.path])
+    return reply_json(read_csv(request))
+
+
+def _combine(values: dict[str, Any]) -> dict[str, Any]:
+    """Several Parquet files with the same columns as one, in their order."""
+    paths, out = [Path(path) for path in values["paths"]], Path(values["out"])
+    limits.limit_output(paths)
+    frame = pl.scan_parquet(paths, glob=False)
+    frame.sink_parquet(out, compression="zstd", statistics=True, maintain_order=True)
+    rows, expected = _rows([out]), _rows(paths)
+    if rows != expected:
+        raise FileRefused("account", f"the account does not close: {expected:,} rows in, {rows:,} rows out")
+    return {"kind": "combined", "rows": rows}
+
+
+def _rows(paths: list[Path]) -> int:
+    return int(pl.scan_parquet(paths, glob=False).select(pl.len()).collect().item())
+
+
+def _own_stdout() -> BinaryIO:
+    """Keep standard output for replies: everything else that writes to it reaches the log instead."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return replies
+
+
+def main(arguments: list[str]) -> None:
+    """Serve requests until the parent closes the pipe; ``arguments`` are the parent's pid and the memory in bytes."""
+    replies = _own_stdout()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    parent_pid, memory_bytes = map(int, arguments)
+    limits.confine(parent_pid, memory_bytes)
+    replies.write(b'{"kind": "ready"}\n')
+    for line in sys.stdin.buffer:
+        replies.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
