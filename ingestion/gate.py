@@ -160,20 +160,22 @@ class _Gate:
     def _width_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
         """Outside quotes, a line feed must be every width-th mark, and nothing else may be."""
         is_end, first_end = marks.is_end, self.width - 1 - self.delimiters
+        if self.width == 1:
+            ends = marks.at[is_end]
+            blank = ends[is_blank(block, ends)]
+            if blank.size:
+                yield int(blank[0]), "blank"
         due = is_end[first_end :: self.width]
-        if not (due.all() and np.count_nonzero(is_end) == due.size):
-            expected = np.zeros(is_end.size, np.bool_)
-            expected[first_end :: self.width] = True
-            index = int(np.argmax(is_end != expected))
-            at = int(marks.at[index])
-            if not is_end[index]:
-                yield at, "too-many"
-            else:
-                yield at, "blank" if is_blank(block, marks.at[index : index + 1])[0] else "too-few"
-        elif self.width == 1 and marks.at.size:
-            blank = is_blank(block, marks.at)
-            if blank.any():
-                yield int(marks.at[np.argmax(blank)]), "blank"
+        if due.all() and np.count_nonzero(is_end) == due.size:
+            return
+        expected = np.zeros(is_end.size, np.bool_)
+        expected[first_end :: self.width] = True
+        index = int(np.argmax(is_end != expected))
+        at = marks.at[index : index + 1]
+        if not is_end[index]:
+            yield int(at[0]), "too-many"
+        else:
+            yield int(at[0]), "blank" if is_blank(block, at)[0] else "too-few"
 
     def _size_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
         begin = self.record_offset - self.offset

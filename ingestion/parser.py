@@ -92,8 +92,9 @@ class Parser:
         Raises `DataRefused` where the worker cannot; there is no ``out`` then.
         """
         said: object
+        request = {"kind": "combine", "paths": [str(path.absolute()) for path in paths], "out": str(out.absolute())}
         try:
-            values = self._ask({"kind": "combine", "paths": [str(path.absolute()) for path in paths], "out": str(out.absolute())})
+            values = self._ask(request)
             if values.get("kind") == "combined":
                 return int(values["rows"])
             said = values.get("reason", "no reason given")

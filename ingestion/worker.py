@@ -30,7 +30,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return work(request)
     except FileRefused as refused:
         return reply_json(Rejected(refused.rule, refused.reason, refused.line))
-    except (Exception, pl.exceptions.PanicException) as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
         _log.exception("%s of %s failed", request["kind"], request.get("path") or request.get("paths"))
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return reply_json(Rejected("parser", f"the parser failed: {said[:_REASON_CHARACTERS_MAX]}", None))

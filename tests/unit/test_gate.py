@@ -1,0 +1,188 @@
+"""The gate accepts only what no reader can misread, counts it rightly, and names the line of what it refuses."""
+
+import tracemalloc
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestion.gate import Shape, measure
+from ingestion.refusal import FileRefused
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate") / "table.csv"
+
+
+def outcome(path: Path, data: bytes, width: int = 2, **options: int) -> Shape | tuple[str, str, int | None]:
+    path.write_bytes(data)
+    try:
+        return measure(path, ",", width, **options)
+    except FileRefused as refused:
+        return refused.rule, refused.reason, refused.line
+
+
+@pytest.mark.parametrize(
+    ("data", "shape"),
+    [
+        (b"a,b\n1,2\n", Shape(2, 2, 1, 2, 4, False, 4, False)),
+        (b"a,b\n1,2", Shape(2, 2, 1, 2, 4, False, 4, False)),
+        (b"a,b\r\n1,2\r\n", Shape(2, 2, 1, 2, 5, False, 4, False)),
+        (b"\xef\xbb\xbfa,b\n1,2\n", Shape(2, 2, 1, 2, 7, False, 4, True)),
+        (b'"a\nx",b\n"1""\r\n\r\n",\n,\n', Shape(3, 6, 2, 6, 19, True, 10, False)),
+        (b"a,b", Shape(1, 1, 1, 1, 0, False, 2, False)),
+        ('é,"""ß"""\n'.encode(), Shape(1, 1, 1, 1, 0, False, 6, False)),
+    ],
+    ids=["plain", "no last line end", "crlf", "byte order mark", "quoted line ends", "header only", "doubled quotes"],
+)
+def test_it_counts_records_lines_and_bytes_of_value(file: Path, data: bytes, shape: Shape) -> None:
+    assert outcome(file, data) == shape
+
+
+@pytest.mark.parametrize(
+    ("data", "rule", "line", "words"),
+    [
+        (b"a,b\n1,2\n1\n", "width", 3, "line 3 has 1 field, the header has 2"),
+        (b'a,b\n"1\n1",2\n1,2,3\n', "width", 4, "line 4 has more fields than the header, which has 2"),
+        (b'a,b\n1,"2\n2",3\n', "width", 2, "line 2 has more fields"),
+        (b"a,b\n1,2\n1", "width", 3, "line 3 has 1 field"),
+        (b"a,b\n\n1,2\n", "blank", 2, "line 2 is blank"),
+        (b"a,b\r\n1,2\r\n\r\n", "blank", 3, "line 3 is blank"),
+        (b"\na,b\n", "blank", 1, "line 1 is blank"),
+        (b"a,b\n1,2\n\xe9,2\n", "encoding", 3, "line 3 is not UTF-8 (byte 0xE9)"),
+        (b"a,b\n1,2\xc3", "encoding", 2, "line 2 is not UTF-8"),
+        (b"a,b\n1,\x002\n", "nul", 2, "line 2 holds a NUL byte"),
+        (b"a,b\r1,2\r", "line-end", 1, "line 1 holds a carriage return without a line feed"),
+        (b'a,b\n1,"2\r3"\n', "line-end", 2, "line 2 holds a carriage return"),
+        (b"a,b\n1,2\r", "line-end", 2, "line 2 holds a carriage return"),
+        (b'a,b\n1,5" pipe\n', "quote", 2, "line 2 has a quote in the middle of a field"),
+        (b'a,b\n1,"x"y\n', "quote", 2, "line 2 has text between a closing quote and the end of the field"),
+        (b'a,b\n1, "x"\n', "quote", 2, "line 2 has a quote in the middle"),
+        (b'a,b\n1,"x\n2,3\n', "quote", 2, "a quote that opens in the record on line 2 never closes"),
+    ],
+)
+def test_it_refuses_with_the_physical_line(file: Path, data: bytes, rule: str, line: int, words: str) -> None:
+    found = outcome(file, data)
+    assert isinstance(found, tuple)
+    assert (found[0], found[2]) == (rule, line)
+    assert words in found[1]
+
+
+def test_blank_lines_in_one_column_are_refused(file: Path) -> None:
+    assert outcome(file, b"a\n1\n\n2\n", width=1) == ("blank", "line 3 is blank", 3)
+    assert isinstance(outcome(file, b'a\n1\n""\n2\n', width=1), Shape)
+
+
+def test_a_line_without_end_is_refused_in_bounded_memory(file: Path) -> None:
+    file.write_bytes(b"a,b\n1," + b"x" * (64 << 20))
+    tracemalloc.start()
+    with pytest.raises(FileRefused, match="the record on line 2 is longer than 16,777,216 bytes"):
+        measure(file, ",", 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+PIECES = st.sampled_from([b"a", b"b,", b",", b'"', b'""', b"\n", b"\r\n", b"\r", "é".encode(), "🙂".encode(), b"\xe9", b"\0"])
+ANY_BYTES = st.lists(PIECES, max_size=30).map(b"".join)
+CELLS = st.sampled_from([b"", b"x", "é".encode(), b'""', b'"a,\r\n\n""b"', b'"\n"'])
+TABLES = st.builds(
+    lambda rows, end, last: end.join(b",".join(row) for row in rows) + (end if last else b""),
+    st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.booleans(),
+)
+DAMAGED = st.builds(
+    lambda table, piece, at: table[: at % (len(table) + 1)] + piece + table[at % (len(table) + 1) :],
+    TABLES,
+    PIECES,
+    st.integers(0, 200),
+)
+FILES = st.builds(lambda bom, data: (b"\xef\xbb\xbf" if bom else b"") + data, st.booleans(), TABLES | DAMAGED | ANY_BYTES)
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=FILES, chunk=st.integers(1, 9), width=st.integers(1, 3), longest=st.integers(3, 40))
+def test_the_outcome_does_not_depend_on_where_chunks_are_cut(
+    file: Path, data: bytes, chunk: int, width: int, longest: int
+) -> None:
+    whole = outcome(file, data, width, record_bytes_max=longest)
+    assert outcome(file, data, width, record_bytes_max=longest, chunk_bytes=chunk) == whole
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=FILES, width=st.integers(1, 3))
+def test_it_agrees_with_a_reader_that_goes_character_by_character(file: Path, data: bytes, width: int) -> None:
+    found = outcome(file, data, width)
+    expected = read_slowly(data, width)
+    if expected is None:
+        assert isinstance(found, tuple), found
+    else:
+        assert isinstance(found, Shape), found
+        assert found.records == len(expected)
+        assert found.lines == data.count(b"\n") + (not data.endswith(b"\n") and bool(expected))
+        assert found.value_bytes == sum(record.value_bytes for record in expected)
+        if expected:
+            assert found.last_line == expected[-1].line
+            following = expected[1].line if len(expected) > 1 else found.lines + 1
+            assert found.header_lines == following - 1
+
+
+@dataclass
+class Record:
+    line: int
+    value_bytes: int
+
+
+def read_slowly(data: bytes, width: int) -> list[Record] | None:
+    """The strict grammar, one character at a time; None where the file is outside it."""
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text or text.replace("\r\n", "").count("\r"):
+        return None
+    records, at, line = [], 0, 1
+    while at < len(text):
+        record, fields = Record(line, 0), 0
+        begin = at
+        while True:
+            value, at = read_field(text, at)
+            if value is None:
+                return None
+            fields += 1
+            record.value_bytes += len(value.encode())
+            if text[at : at + 1] != ",":
+                break
+            at += 1
+        blank = at == begin
+        end = at + (2 if text[at : at + 2] == "\r\n" else 1)
+        line += text.count("\n", begin, end)
+        at = end
+        if fields != width or blank:
+            return None
+        records.append(record)
+    return records
+
+
+def read_field(text: str, at: int) -> tuple[str | None, int]:
+    if text[at : at + 1] != '"':
+        end = at
+        while end < len(text) and text[end] not in ",\n" and text[end : end + 2] != "\r\n":
+            end += 1
+        return (None if '"' in text[at:end] else text[at:end]), end
+    value, at = "", at + 1
+    while True:
+        closing = text.find('"', at)
+        if closing < 0:
+            return None, at
+        value += text[at:closing]
+        at = closing + 1
+        if text[at : at + 1] != '"':
+            break
+        value, at = value + '"', at + 1
+    at_edge = at == len(text) or text[at] in ",\n" or text[at : at + 2] == "\r\n"
+    return (value if at_edge else None), at
