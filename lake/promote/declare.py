@@ -185,6 +185,11 @@ def check(made: Job) -> None:
         )
     if made.mode is Mode.UPSERT and not made.key:
         raise UsageError(f"{made.table} is an upsert without a key", next='name the columns: key=["id"]')
+    names = [rule.name for rule in made.expect]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(
+            f"{made.table} has two expectations {twice}", next="take one out, or give it a name of its own"
+        )
     if not made.inputs:
         raise UsageError(f"{made.table} reads no table", next='annotate a parameter: flights: Source["bronze.flights"]')
 

@@ -1,0 +1,90 @@
+"""A job's rows as the files of its table, and the commit that makes them its newest version.
+
+Everything is reckoned from the published version, the pin, and committed on the head: what the head has beyond it are
+proposals of runs that died or have not published yet, and they go.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import polars as pl
+
+from catalog.errors import Conflict
+from catalog.tables import Change, DataFile, Snapshot, Tables, difference
+from lake.promote.declare import Job, Mode
+
+ATTEMPTS_MAX = 5
+
+ROWS_PER_PASS = 4_000_000
+"""How many rows of the old table are compared at once: more in several passes, each for a share of the keys."""
+
+
+def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None) -> list[DataFile]:
+    """Write what is new of a job's rows; the files that hold exactly these rows, some of them the pin's already.
+
+    An upsert leaves alone the files whose rows all stand in ``rows`` unchanged. It writes all anew where the schema has
+    changed, or where nothing says that the pin has one row a key. Raises `StoreError`.
+    """
+    if job.mode is Mode.UPSERT and pin is not None and _has_key(job, pin, rows.collect_schema()):
+        return _upserted(tables, job, rows.select(list(pin.schema)), pin)
+    return tables.sink(job.table, rows)
+
+
+def settle(tables: Tables, change: Change, files: Sequence[DataFile]) -> Snapshot:
+    """Make these files, and no others, the newest version of a table; ``change`` says the rest, but for the base.
+
+    A head that another run has moved is read again, and gives way: nothing of it is published. Raises `Conflict` where
+    it moves again and again, `SchemaRefused`, `StoreError`.
+    """
+    for _ in range(ATTEMPTS_MAX - 1):
+        with suppress(Conflict):
+            return tables.commit(_onto(tables.open(change.name), change, files))
+    return tables.commit(_onto(tables.open(change.name), change, files))
+
+
+def _onto(head: Snapshot | None, change: Change, files: Sequence[DataFile]) -> Change:
+    there = {file.path for file in head.files} if head else set()
+    wanted = {file.path for file in files}
+    add = [file for file in files if file.path not in there]
+    remove = [file for file in head.files if file.path not in wanted] if head else []
+    return replace(change, base=head, add=add, remove=remove)
+
+
+def _has_key(job: Job, pin: Snapshot, schema: pl.Schema) -> bool:
+    return pin.metadata.get("key") == list(job.key) and not difference(pin.schema, schema)
+
+
+def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot) -> list[DataFile]:
+    key = list(job.key)
+    touched = _touched(tables, rows, key, pin)
+    files = [file for number, file in enumerate(pin.files) if number not in touched]
+    for number in sorted(touched):
+        held = tables.scan_files(job.table, [pin.files[number]], pin.schema).select(key)
+        files += tables.sink(job.table, rows.join(held, on=key, how="semi"))
+    return files + tables.sink(job.table, rows.join(pin.scan().select(key), on=key, how="anti"))
+
+
+def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot) -> set[int]:
+    """The numbers of the pin's files that hold a row which is gone from ``rows`` or different there."""
+    if not pin.files:
+        return set()
+    old = pl.concat(
+        tables.scan_files(pin.name, [file], pin.schema).with_columns(pl.lit(number, pl.Int32).alias("__lake_file"))
+        for number, file in enumerate(pin.files)
+    )
+    values = [name for name in pin.schema if name not in key]
+    renamed = rows.select(*key, *(pl.col(name).alias(f"__lake_new_{i}") for i, name in enumerate(values)))
+    new = renamed.with_columns(pl.lit(value=True).alias("__lake_there"))
+    differs = pl.any_horizontal(
+        pl.col("__lake_there").is_null(),
+        *(pl.col(name).ne_missing(pl.col(f"__lake_new_{i}")) for i, name in enumerate(values)),
+    )
+    passes = 1 + pin.rows // ROWS_PER_PASS
+    share = pl.struct(key).hash(seed=0) % passes
+    found: set[int] = set()
+    for number in range(passes):
+        left, right = (old, new) if passes == 1 else (old.filter(share == number), new.filter(share == number))
+        pairs = left.join(right, on=key, how="left").filter(differs)
+        found |= set(pairs.select("__lake_file").unique().collect(engine="streaming")["__lake_file"])
+    return found
