@@ -56,7 +56,7 @@ KEYS: Mapping[str, Key] = {
     "store.endpoint": Key(str, "", "the URL of any S3 store, or aws; empty: a local server"),
     "store.region": Key(str, "us-east-1", "the region that requests are signed for"),
     "store.bucket_prefix": Key(str, "", "goes before the five buckets' names"),
-    "store.startup_seconds": Key(float, 60.0, "how long a local server may take to answer", minimum=0.1),
+    "store.startup_seconds": Key(float, 60.0, "how long a local server may take to answer", minimum=0.01),
     "ingest.worker_memory_gb": Key(float, 2.0, "the memory limit of one parser", minimum=0.1),
     "ingest.worker_seconds_max": Key(float, 600.0, "the time limit of one file", minimum=1),
     "ingest.on_correction": Key(str, "replace", "a changed file under an old name", choices=ON_CORRECTION),

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from lake.server.base import Command
 
 STOP_SECONDS = 5.0
 LOG_BYTES_MAX = 8 * 1024**2
+_BEGIN = "--- started by lake up"
 
 # Below the ports that Linux hands to outgoing connections (32768 up), also when 10,000 is added.
 _PORTS = range(20_000, 22_700)
@@ -31,6 +33,8 @@ def start(command: Command, log: Path) -> Process:
         log.replace(log.with_suffix(".log.1"))
     environment = {"HOME": str(Path.home()), "PATH": os.defpath, **command.environment}
     with log.open("ab") as output:
+        output.write(f"\n{_BEGIN} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+        output.flush()
         child = subprocess.Popen(
             command.arguments,
             stdin=subprocess.DEVNULL,
@@ -99,11 +103,12 @@ def _is_free(port: int) -> bool:
 
 
 def tail(log: Path, secrets: Mapping[str, str], lines: int = 12) -> str:
-    """The last lines of a log, without anything secret."""
+    """What a program said last since it was started, without anything secret and without Go's stacks."""
     try:
-        text = log.read_bytes()[-20_000:].decode(errors="replace")
+        text = log.read_bytes()[-50_000:].decode(errors="replace")
     except FileNotFoundError:
         return "(nothing)"
     for secret, name in secrets.items():
         text = text.replace(secret, name)
-    return "\n".join(f"    {line}" for line in text.rstrip().splitlines()[-lines:]) or "(nothing)"
+    said = text.rpartition(_BEGIN)[2].partition("\n")[2].partition("\ngoroutine ")[0]
+    return "\n".join(f"    {line}" for line in said.rstrip().splitlines()[-lines:]) or "    (nothing)"
