@@ -17,16 +17,18 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
     """
     wanted = [_safe(name) or f"column_{position}" for position, name in enumerate(found, start=1)]
     taken = {name.lower() for name in OWN_COLUMNS}
-    firsts = []
-    for name in wanted:
-        firsts.append(name.lower() not in taken)
-        taken.add(name.lower())
-    names = []
-    for name, first in zip(wanted, firsts, strict=True):
-        unique = name if first else _numbered(name, taken)
-        taken.add(unique.lower())
-        names.append(unique)
-    return tuple(names)
+    stored: dict[int, str] = {}
+    as_found_first = sorted(range(len(found)), key=lambda position: wanted[position] != found[position])
+    for position in as_found_first:
+        name = wanted[position]
+        if name.lower() not in taken:
+            stored[position] = name
+            taken.add(name.lower())
+    for position, name in enumerate(wanted):
+        if position not in stored:
+            stored[position] = _numbered(name, taken)
+            taken.add(stored[position].lower())
+    return tuple(stored[position] for position in range(len(found)))
 
 
 def _safe(name: str) -> str:
