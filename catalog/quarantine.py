@@ -1,6 +1,6 @@
 """The quarantine: what was set aside, by which rule, from which file and line, with the record itself."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -49,6 +49,6 @@ def whole_files(entries: Iterable[Entry]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def record(tables: Tables, source: str, rows: pl.LazyFrame) -> Snapshot:
-    """Write down once what a source set aside: columns as `SCHEMA`. Raises `StoreError`."""
-    return record_once(tables, QUARANTINE, ("source", source), lambda: rows)
+def record(tables: Tables, source: str, rows: Callable[[], pl.LazyFrame]) -> Snapshot:
+    """Write down once what a source set aside: columns as `SCHEMA`, asked for only if needed. Raises `StoreError`."""
+    return record_once(tables, QUARANTINE, ("source", source), rows)

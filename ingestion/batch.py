@@ -122,7 +122,7 @@ class Finisher:
             ledger.record(self._tables, manifest.name, list(entries))
         rejected = quarantine.whole_files(entries)
         if rejected.height:
-            quarantine.record(self._tables, manifest.name, rejected.lazy())
+            quarantine.record(self._tables, manifest.name, rejected.lazy)
         reach("ledger.committed")
         return entries
 

@@ -15,7 +15,7 @@ from catalog.zones import TableName, Zone
 from ingestion import landing
 from ingestion.absorb import Absorber, Workshop
 from ingestion.batch import Finished, Finisher
-from ingestion.manifest import Delivery, Manifest, decode, encode, manifests, now
+from ingestion.manifest import Delivery, Manifest, datasets_begun, decode, encode, manifests, now
 from ingestion.parser import Parser, ParserLimits
 
 ROUNDS_MAX = 1000
@@ -53,7 +53,9 @@ def ingest(
         seen: set[Delivery] = set()
         for _ in range(ROUNDS_MAX):
             numbers: dict[str, int] = {}
-            for dataset in _begun(tables, wanted):
+            for dataset in datasets_begun(tables.objects):
+                if wanted and dataset not in wanted:
+                    continue
                 numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
                 finished += _tell(done, told)
             found = landing.find(tables.objects, wanted)
@@ -88,11 +90,6 @@ def _finisher(tables: Tables, policy: Policy) -> Iterator[Finisher]:
             )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _begun(tables: Tables, wanted: tuple[str, ...]) -> list[str]:
-    """The datasets that have a manifest."""
-    return [name for name in tables.objects.folders(Zone.CATALOG, "manifests/") if not wanted or name in wanted]
 
 
 def _finish_last(tables: Tables, finisher: Finisher, dataset: str, wait_s_max: float) -> tuple[int, list[Finished]]:

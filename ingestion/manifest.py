@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from catalog.errors import UsageError
-from catalog.objects import VersionInfo
+from catalog.objects import ObjectStore, VersionInfo
 from catalog.zones import TableName, Zone
 
 FORMAT = 1
@@ -82,6 +82,11 @@ class Manifest:
 def manifests(dataset: str) -> str:
     """The prefix of a dataset's sequence of manifests in the catalog bucket."""
     return f"manifests/{dataset}"
+
+
+def datasets_begun(objects: ObjectStore) -> list[str]:
+    """The datasets that have a manifest. Raises `StoreError`."""
+    return objects.folders(Zone.CATALOG, "manifests/")
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -15,7 +15,12 @@ from catalog.zones import TableName
 from lake.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import polars as pl
+
+    from lake.drop import Dropped
+    from lake.run import RunResult, Told
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,32 @@ class Lake:
     def query(self, sql: str) -> "pl.LazyFrame":
         """A SQL query over what is published now, as `View.query` runs it."""
         return self.at().query(sql)
+
+    def drop(
+        self, files: "Sequence[Path]", dataset: str, told: "Callable[[Dropped], None]" = lambda _: None
+    ) -> "list[Dropped]":
+        """Put files into landing, as `lake.drop.drop` does: the twin of ``lake drop``."""
+        from lake.drop import drop
+
+        return drop(self.objects, files, dataset, told)
+
+    def ingest(self, datasets: "Sequence[str]" = (), told: "Told" = lambda _: None) -> "RunResult":
+        """Take what landed into bronze and publish it: the twin of ``lake ingest``."""
+        from lake.run import run
+
+        return run(self, datasets=datasets, promotes=False, told=told)
+
+    def promote(self, tables: "Sequence[str]" = (), told: "Told" = lambda _: None) -> "RunResult":
+        """Run the jobs that have something new and publish what they made: the twin of ``lake promote``."""
+        from lake.run import run
+
+        return run(self, tables, ingests=False, told=told)
+
+    def run(self, tables: "Sequence[str]" = (), told: "Told" = lambda _: None) -> "RunResult":
+        """Ingest and promote with one publication, as `lake.run.run` does: the twin of ``lake run``."""
+        from lake.run import run
+
+        return run(self, tables, told=told)
 
 
 def open_lake(project: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Lake:

@@ -1,0 +1,49 @@
+"""``lake drop`` and ``lake ingest``: files into landing, and from there into bronze."""
+
+from pathlib import Path
+
+import click
+
+from lake.cli.report import say, tell
+from lake.drop import Dropped
+from lake.reading import open_lake
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--into", "dataset", required=True, help="The dataset: a folder of landing, and a table of bronze.")
+@click.pass_obj
+def drop(project: Path | None, files: tuple[Path, ...], dataset: str) -> None:
+    """Put FILES into the landing bucket, as DATASET/NAME.
+
+    A file that lies there already, byte for byte, is left alone. A changed file under an old name is a correction:
+    what it does is the dataset's policy, [datasets.NAME] on_correction in lake.toml ("replace", or "append").
+
+    \b
+    Example:
+      lake drop data/2013-*.csv --into flights
+    """
+    lake = open_lake(project)
+
+    def told(file: Dropped) -> None:
+        say(f"{'dropped' if file.is_new else 'already there'}: landing/{file.key} ({file.size_bytes:,} bytes)")
+
+    dropped = lake.drop(files, dataset, told)
+    say(f"{sum(file.is_new for file in dropped)} of {len(dropped)} files dropped; next: lake run")
+
+
+@click.command()
+@click.argument("datasets", nargs=-1)
+@click.pass_obj
+def ingest(project: Path | None, datasets: tuple[str, ...]) -> None:
+    """Take what landed (or what landed of DATASETS) into bronze, once, and publish it.
+
+    Every record of every file gets into bronze once, with its file and line; a file that cannot be read is set aside
+    whole, with the reason (lake quarantine). May be killed, run twice at a time, or run again at any point.
+    """
+    lake = open_lake(project)
+    result = lake.ingest(datasets, tell)
+    if not result.batches:
+        say("nothing new in landing")
+    if result.is_published:
+        say(f"published as commit {result.commit.number}; next: lake promote, or lake tables")

@@ -1,0 +1,67 @@
+"""``lake run | promote | plan``: the jobs, with what has landed before them or without."""
+
+from pathlib import Path
+
+import click
+
+from catalog.errors import ExitCode
+from lake.cli.report import say, tell
+from lake.promote.plan import Step
+from lake.reading import open_lake
+from lake.run import RunResult
+from lake.run import plan as plan_run
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.pass_obj
+def run(project: Path | None, tables: tuple[str, ...]) -> int:
+    """Take in what landed, run the jobs that have something new, publish it all in one commit.
+
+    With TABLES only these are made, and what they are made from. A job that fails leaves its table, and all that depend
+    on it, at the last good version, and the exit code is 1; the others are published. Safe to interrupt and to repeat.
+    """
+    return report(open_lake(project).run(tables, tell))
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.pass_obj
+def promote(project: Path | None, tables: tuple[str, ...]) -> int:
+    """Run the jobs that have something new, bronze to silver to gold, and publish what they made in one commit.
+
+    The same as lake run, without looking into landing first.
+    """
+    return report(open_lake(project).promote(tables, tell))
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.pass_obj
+def plan(project: Path | None, tables: tuple[str, ...]) -> None:
+    """Say what a run would do, and why; changes nothing.
+
+    \b
+    The result, on stdout, one line a job:
+      run   silver.flights   bronze.flights has new data: version 3 -> 4
+      skip  gold.delays      nothing new
+    """
+    waiting, steps = plan_run(open_lake(project), tables)
+    for dataset, files in waiting.items():
+        if files:
+            click.echo(f"run   bronze.{dataset:<24} {files} new in landing")
+    for step in steps:
+        click.echo(_line(step, waiting))
+
+
+def report(result: RunResult) -> int:
+    """Say how a run ended; the exit code."""
+    if result.is_published:
+        say(f"published as commit {result.commit.number}; next: lake tables")
+    else:
+        say(f"nothing new; commit {result.commit.number} stands")
+    return int(ExitCode.DATA_REFUSED if result.failed else ExitCode.OK)
+
+
+def _line(step: Step, waiting: dict[str, int]) -> str:
+    return f"{'run' if step.runs else 'skip':<5} {step.job.table!s:<31} {step.reason}"
