@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import polars as pl
 import sqlglot
+from polars.exceptions import PolarsError
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
@@ -91,7 +92,7 @@ def parse_query(sql: str) -> tuple[str, tuple[TableName, ...]]:
     query = statements[0]
     within = {each.alias.lower() for each in query.find_all(exp.CTE)}
     names = [_table(table) for table in query.find_all(exp.Table) if not _is_local(table, within)]
-    return query.sql(dialect="duckdb", comments=False, normalize=True), tuple(dict.fromkeys(sorted(names)))
+    return query.sql(dialect="duckdb", comments=False), tuple(dict.fromkeys(sorted(names)))
 
 
 def _is_local(table: exp.Table, within: set[str]) -> bool:
@@ -147,7 +148,7 @@ def _expectation(text: str) -> Expectation:
     parts = _split(arguments)
     try:
         return _made(name, arguments, parts, action)
-    except (IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, PolarsError) as error:
         raise UsageError(f"not an expectation: {text!r} ({error})", next=f"see docs/jobs.md for {name}") from None
 
 

@@ -30,7 +30,9 @@ class Promotion:
         """Append text rows to a bronze table, or put them in place of all that it has."""
         table = TableName.parse(name)
         frame = pl.LazyFrame(rows, schema=dict.fromkeys(rows, pl.String)).with_row_index("_line", offset=1)
-        return self.land_frame(name, frame.with_columns(pl.col("_line").cast(pl.Int64), _file=pl.lit(str(table))), replace)
+        return self.land_frame(
+            name, frame.with_columns(pl.col("_line").cast(pl.Int64), _file=pl.lit(str(table))), replace
+        )
 
     def land_frame(self, name: str, frame: pl.LazyFrame, replace: bool = False) -> Snapshot:
         """The same with a frame that is ready."""

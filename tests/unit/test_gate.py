@@ -86,7 +86,9 @@ def test_a_line_without_end_is_refused_in_bounded_memory(file: Path) -> None:
     assert peak < 16 << 20
 
 
-PIECES = st.sampled_from([b"a", b"b,", b",", b'"', b'""', b"\n", b"\r\n", b"\r", "é".encode(), "🙂".encode(), b"\xe9", b"\0"])
+PIECES = st.sampled_from(
+    [b"a", b"b,", b",", b'"', b'""', b"\n", b"\r\n", b"\r", "é".encode(), "🙂".encode(), b"\xe9", b"\0"]
+)
 ANY_BYTES = st.lists(PIECES, max_size=30).map(b"".join)
 CELLS = st.sampled_from([b"", b"x", "é".encode(), b'""', b'"a,\r\n\n""b"', b'"\n"'])
 TABLES = st.builds(
@@ -101,7 +103,9 @@ DAMAGED = st.builds(
     PIECES,
     st.integers(0, 200),
 )
-FILES = st.builds(lambda bom, data: (b"\xef\xbb\xbf" if bom else b"") + data, st.booleans(), TABLES | DAMAGED | ANY_BYTES)
+FILES = st.builds(
+    lambda bom, data: (b"\xef\xbb\xbf" if bom else b"") + data, st.booleans(), TABLES | DAMAGED | ANY_BYTES
+)
 
 
 @settings(max_examples=400, deadline=None)
