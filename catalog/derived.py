@@ -1,4 +1,4 @@
-"""Tables that the catalog derives from what was committed elsewhere: each fact once, whoever writes it down, however often."""
+"""Tables derived from what was committed elsewhere: each fact once, whoever writes it down, however often."""
 
 from collections.abc import Callable
 
@@ -16,8 +16,8 @@ ATTEMPTS_MAX = 100
 def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: Callable[[], pl.LazyFrame]) -> Snapshot:
     """Append what one source says, unless it is there; the table's head afterwards.
 
-    ``source`` is the text column that names the source, and its name: a batch, a run. Its statistics lead to the one file
-    that may hold it. Small files are merged as they pile up, so that reading stays cheap. Raises `StoreError`.
+    ``source`` is the text column that names the source, and its name: a batch, a run. Its statistics lead to the one
+    file that may hold it. Small files are merged as they pile up, so that reading stays cheap. Raises `StoreError`.
     """
     for _ in range(ATTEMPTS_MAX):
         base = tables.open(name)

@@ -25,24 +25,24 @@ class Fate(StrEnum):
 
 SCHEMA = pl.Schema(
     {
-        "dataset": pl.String,
-        "batch": pl.String,
-        "delivery": pl.String,
-        "file": pl.String,
-        "version_id": pl.String,
-        "size_bytes": pl.Int64,
+        "dataset": pl.String(),
+        "batch": pl.String(),
+        "delivery": pl.String(),
+        "file": pl.String(),
+        "version_id": pl.String(),
+        "size_bytes": pl.Int64(),
         "arrived_at": pl.Datetime("us", "UTC"),
         "ingested_at": pl.Datetime("us", "UTC"),
-        "sha256": pl.String,
-        "archived_as": pl.String,
-        "fate": pl.String,
-        "records": pl.Int64,
-        "rows": pl.Int64,
-        "rule": pl.String,
-        "reason": pl.String,
-        "line": pl.Int64,
-        "notice": pl.String,
-        "details": pl.String,
+        "sha256": pl.String(),
+        "archived_as": pl.String(),
+        "fate": pl.String(),
+        "records": pl.Int64(),
+        "rows": pl.Int64(),
+        "rule": pl.String(),
+        "reason": pl.String(),
+        "line": pl.Int64(),
+        "notice": pl.String(),
+        "details": pl.String(),
     }
 )
 
@@ -51,8 +51,9 @@ SCHEMA = pl.Schema(
 class Entry:
     """One delivery in the ledger.
 
-    ``records`` is counted by the gate and ``rows`` by the data file's footer; ``archived_as`` is the key of the raw bytes in
-    the bronze bucket; ``rule``, ``reason`` and ``line`` say why a delivery was rejected; ``details`` is JSON: dialect, header.
+    ``records`` is counted by the gate and ``rows`` by the data file's footer; ``archived_as`` is the key of the raw
+    bytes in the bronze bucket; ``rule``, ``reason`` and ``line`` say why a delivery was rejected; ``details`` is JSON:
+    dialect, header.
     """
 
     dataset: str
@@ -86,7 +87,7 @@ def record(tables: Tables, batch: str, entries: list[Entry]) -> Snapshot:
 
 
 def taken(tables: Tables, dataset: str) -> pl.DataFrame:
-    """What a dataset's rows came from: ``file``, ``sha256``, ``delivery``, in order of delivery. Raises `StoreError`."""
+    """What a dataset's rows came from, in order: ``file``, ``sha256``, ``delivery``. Raises `StoreError`."""
     ledger = tables.open(LEDGER)
     if ledger is None:
         return pl.DataFrame(schema={"file": pl.String, "sha256": pl.String, "delivery": pl.String})

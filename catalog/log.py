@@ -1,7 +1,7 @@
 """The catalog: a log of immutable commits on the object store, and the point of publication.
 
-Commit n maps every table to the version that readers see. Whoever creates object n has made the commit; a loser reads again
-and tries n + 1. A reader holds one commit, so it sees all of a publication or nothing of it.
+Commit n maps every table to the version that readers see. Whoever creates object n has made the commit; a loser reads
+again and tries n + 1. A reader holds one commit, so it sees all of a publication or nothing of it.
 """
 
 import json
@@ -54,8 +54,9 @@ class Commit:
 class Proposal:
     """What a run asks to be published.
 
-    ``pins`` are the tables that it wrote, which nobody else may have published meanwhile; ``heads`` are tables whose newest
-    version is always right (bronze, the ledger, the quarantine), so that the greater version wins. ``operation`` is unique.
+    ``pins`` are the tables that it wrote, which nobody else may have published meanwhile; ``heads`` are tables whose
+    newest version is always right (bronze, the ledger, the quarantine), so that the greater version wins.
+    ``operation`` is unique.
     """
 
     operation: str
@@ -87,10 +88,10 @@ class Log:
             raise NotFound(f"the catalog has no commit {number}", next="lake history lists them") from None
 
     def publish(self, base: Commit, proposal: Proposal) -> Commit:
-        """Publish what a run wrote on ``base``, in one commit; the commit that holds it, which may be an earlier try's.
+        """Publish what a run wrote on ``base``, at once; the commit that holds it, which may be an earlier try's.
 
-        Where nothing would change, the newest commit is returned and none is made. Raises `Conflict` when another run has
-        published one of ``pins`` since ``base``, `StoreError`: then the same proposal may be published again.
+        Where nothing would change, the newest commit is returned and none is made. Raises `Conflict` when another run
+        has published one of ``pins`` since ``base``, `StoreError`: then the same proposal may be published again.
         """
         for _ in range(ATTEMPTS_MAX):
             head = self.head()
@@ -123,7 +124,8 @@ def _merge(base: Commit, head: Commit, proposal: Proposal) -> dict[str, Pin]:
     for name, version in proposal.pins.items():
         if head.version(name) != base.version(name):
             raise Conflict(
-                f"{name} was published by another run (commit {head.number}) since this one began (commit {base.number})",
+                f"{name} was published by another run (commit {head.number}) since this one began "
+                f"(commit {base.number})",
                 next="nothing of this run is published; run again, and it starts from there",
             )
         published = head.version(name)

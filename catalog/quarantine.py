@@ -13,15 +13,15 @@ QUARANTINE = TableName(Zone.CATALOG, "quarantine")
 
 SCHEMA = pl.Schema(
     {
-        "source": pl.String,
-        "table": pl.String,
-        "stage": pl.String,
-        "file": pl.String,
-        "line": pl.Int64,
-        "rule": pl.String,
-        "message": pl.String,
-        "record": pl.String,
-        "archived_as": pl.String,
+        "source": pl.String(),
+        "table": pl.String(),
+        "stage": pl.String(),
+        "file": pl.String(),
+        "line": pl.Int64(),
+        "rule": pl.String(),
+        "message": pl.String(),
+        "record": pl.String(),
+        "archived_as": pl.String(),
         "at": pl.Datetime("us", "UTC"),
     }
 )

@@ -51,7 +51,7 @@ class TableName:
         if not dot or zone not in zones or _NAME.fullmatch(name) is None:
             raise UsageError(
                 f"not a table name: {text!r}",
-                next=f"write zone.name: the zone one of {', '.join(zones)}; the name in lower-case letters, digits and _",
+                next=f"write zone.name: a zone out of {', '.join(zones)}; a name of lower-case letters, digits and _",
             )
         return cls(Zone(zone), name)
 

@@ -10,7 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from catalog.errors import AccessRefused, StoreError
+from catalog.errors import AccessRefused, LakeError, NotFound, StoreError
 from catalog.objects.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -25,14 +25,22 @@ BACKOFF_SECONDS_MAX = 3.0
 _PASSING = frozenset({0, 408, 409, 429, 500, 502, 503, 504})
 """Statuses that a later try may not meet; 0 is a transport that broke, 409 a rival's write that is under way."""
 
+_ALTERED = frozenset({"BadDigest", "IncompleteBody", "RequestTimeout", "XAmzContentSHA256Mismatch"})
+"""Codes of a 400 that say that the body did not arrive as it was sent."""
 
-class Refusal(Exception):  # noqa: N818 - an answer of the store, which a verb turns into a value or a LakeError
-    """What the store answered instead of doing it: HTTP status (0: no answer), S3's code and its message."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{status} {code}: {message}")
+class Refusal(Exception):
+    """What the store answered instead of doing it: HTTP status (0: no answer) and S3's code."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether a later try may fare better."""
+        return self.status in _PASSING or self.code in _ALTERED
 
 
 def connect(endpoint: Endpoint) -> "S3Client":
@@ -58,8 +66,8 @@ def connect(endpoint: Endpoint) -> "S3Client":
 def _keep_order(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
     """Add the order of versions and markers to the reply.
 
-    S3 lists both, newest first, in one sequence. boto3 sorts them into two lists, and times of whole seconds (SeaweedFS)
-    cannot put them together again.
+    S3 lists both, newest first, in one sequence. boto3 sorts them into two lists, and times of whole seconds
+    (SeaweedFS) cannot put them together again.
     """
     if http_response.status_code != 200:
         return
@@ -67,46 +75,40 @@ def _keep_order(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
     parsed["MarkersInOrder"] = [tag == "DeleteMarker" for tag in tags if tag in ("Version", "DeleteMarker")]
 
 
-def answer(call: Callable[[], T], *, missing_ok: bool = False) -> T | None:
-    """Make one call; every refusal and every broken transport becomes a `Refusal`."""
+def answer(call: Callable[[], T]) -> T:
+    """Make one call; every refusal and every broken transport becomes a `Refusal`.
+
+    An error of the local disk is no answer of the store, and passes as it is.
+    """
     try:
         return call()
     except ClientError as error:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if missing_ok and status == 404:
-            return None
-        detail = error.response.get("Error", {})
-        raise Refusal(status, detail.get("Code", "Unknown"), detail.get("Message", "")) from None
+        raise _refusal(error) from None
     except S3UploadFailedError as error:
         cause = error.__context__
-        if isinstance(cause, ClientError):
-            return answer(lambda: _raise(cause))
-        raise Refusal(0, "UploadFailed", type(cause).__name__) from None
-    except (BotoCoreError, OSError) as error:
-        raise Refusal(0, type(error).__name__, "") from None
+        raise (_refusal(cause) if isinstance(cause, ClientError) else Refusal(0, type(cause).__name__)) from None
+    except (BotoCoreError, ConnectionError, TimeoutError) as error:
+        raise Refusal(0, type(error).__name__) from None
 
 
-def _raise(error: ClientError) -> Any:
-    raise error
+def _refusal(error: ClientError) -> Refusal:
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return Refusal(status, error.response.get("Error", {}).get("Code", "Unknown"))
 
 
 def patiently(call: Callable[[], T], what: str) -> T:
-    """Call until the store answers; a `Refusal` that time does not mend is passed on.
+    """Call until the store answers.
 
-    Raises `AccessRefused` on a 401 or 403, and `StoreError` when the store has not answered after some ten seconds.
+    Raises `AccessRefused` on a 401 or 403, `NotFound` on a 404, and `StoreError` on an answer that time does not mend,
+    or when the store has not answered after some ten seconds.
     """
     pause = BACKOFF_SECONDS
     for attempt in range(ATTEMPTS_MAX):
         try:
-            return call()
+            return answer(call)
         except Refusal as refusal:
-            if refusal.status in (401, 403):
-                raise AccessRefused(
-                    f"the store refused to {what} ({refusal.code})",
-                    next="check the keys and what they may do: lake status",
-                ) from None
-            if refusal.status not in _PASSING:
-                raise
+            if not refusal.is_passing:
+                raise _error(refusal, what) from None
             if attempt + 1 == ATTEMPTS_MAX:
                 raise StoreError(
                     f"the store did not {what}, in {ATTEMPTS_MAX} tries ({refusal.code})",
@@ -115,3 +117,18 @@ def patiently(call: Callable[[], T], what: str) -> T:
         time.sleep(pause)
         pause = min(2 * pause, BACKOFF_SECONDS_MAX)
     raise AssertionError("unreachable")
+
+
+def _error(refusal: Refusal, what: str) -> LakeError:
+    if refusal.status in (401, 403):
+        return AccessRefused(
+            f"the store refused to {what} ({refusal.code})", next="check the keys and what they may do: lake status"
+        )
+    if refusal.status == 404:
+        return NotFound(
+            f"cannot {what}: it is not there ({refusal.code})",
+            next="lake up makes the buckets; lake tables lists what is there",
+        )
+    return StoreError(
+        f"the store would not {what} ({refusal.status} {refusal.code})", next="lake doctor asks what this store can do"
+    )

@@ -16,8 +16,8 @@ def probe(store: ObjectStore) -> None:
     """Ask the store for what it must do; raises `UnsafeStore` naming the promise that it breaks, and `StoreError`.
 
     A second ``If-None-Match: *`` must be refused, one of several racers must win, a stale ``If-Match`` must be refused,
-    a range must be a range, and landing must keep versions. A store that ignores the conditions loses acknowledged commits
-    without any error.
+    a range must be a range, and landing must keep versions. A store that ignores the conditions loses acknowledged
+    commits without any error.
     """
     prefix = f"probe/{uuid.uuid4().hex}"
     try:

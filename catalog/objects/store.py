@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import NotFound
 from catalog.objects.client import Refusal, answer, connect, patiently
@@ -15,8 +16,6 @@ from catalog.zones import Zone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
-
-T = TypeVar("T")
 
 COPY_SIZE_BYTES_MAX = 5 * 1024**3
 """The largest object that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
@@ -57,7 +56,7 @@ class ObjectStore:
         """Put an object only where there is none; True when our bytes stand there afterwards.
 
         A reply that is lost is no answer: the PUT is sent again, and on a 412 the bytes are compared. So whoever needs
-        to know who was first puts something of their own into the body. Raises `StoreError`.
+        to know who was first puts something of their own into the body. Raises `StoreError`, `NotFound` (no bucket).
         """
 
         def put() -> bool:
@@ -94,12 +93,13 @@ class ObjectStore:
 
     def put(self, zone: str, key: str, body: bytes) -> str | None:
         """Put an object whatever stands there; the version id where the bucket has versions. Raises `StoreError`."""
-        return patiently(lambda: self._put(zone, key, body).get("VersionId"), f"put {zone}/{key}")
+        version: str | None = patiently(lambda: self._put(zone, key, body), f"put {zone}/{key}").get("VersionId")
+        return version
 
     def put_file(self, zone: str, key: str, path: Path) -> None:
-        """Upload a local file, in parts where it is large, under a name that nobody else writes. Raises `StoreError`."""
+        """Upload a local file, a large one in parts, under a name that nobody else writes. Raises `StoreError`."""
         bucket = self._bucket(zone)
-        patiently(lambda: answer(lambda: self._s3.upload_file(str(path), bucket, key)), f"upload {zone}/{key}")
+        patiently(lambda: self._s3.upload_file(str(path), bucket, key), f"upload {zone}/{key}")
 
     def get(self, zone: str, key: str) -> bytes:
         """The bytes of an object. Raises `NotFound`, `StoreError`."""
@@ -112,7 +112,7 @@ class ObjectStore:
             reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key)
             return reply["Body"].read(), _etag(reply)
 
-        return self._found(read, zone, key)
+        return patiently(read, f"read {zone}/{key}")
 
     def get_range(self, zone: str, key: str, start: int, stop: int) -> bytes:
         """The bytes from ``start`` up to, not including, ``stop``. Raises `NotFound`, `StoreError`."""
@@ -121,7 +121,7 @@ class ObjectStore:
             reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key, Range=f"bytes={start}-{stop - 1}")
             return reply["Body"].read()
 
-        return self._found(read, zone, key)
+        return patiently(read, f"read {zone}/{key}")
 
     def fetch(self, zone: str, key: str, path: Path) -> str:
         """Copy an object to a local file in small pieces; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
@@ -135,21 +135,21 @@ class ObjectStore:
                     size_bytes += len(piece)
                     file.write(piece)
             if size_bytes != reply["ContentLength"]:
-                raise Refusal(0, "IncompleteBody", f"{size_bytes} of {reply['ContentLength']} bytes came")
+                raise Refusal(0, "IncompleteBody")
             return digest.hexdigest()
 
-        return self._found(read, zone, key)
+        return patiently(read, f"read {zone}/{key}")
 
     def exists(self, zone: str, key: str) -> bool:
         """Whether an object of that key is there. Raises `StoreError`."""
         try:
-            self._found(lambda: self._s3.head_object(Bucket=self._bucket(zone), Key=key), zone, key)
+            patiently(lambda: self._s3.head_object(Bucket=self._bucket(zone), Key=key), f"find {zone}/{key}")
         except NotFound:
             return False
         return True
 
     def list_objects(self, zone: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects under a prefix in the order of their keys, a thousand a request. Raises `StoreError`."""
+        """The objects under a prefix in the order of their keys, asked for by the thousand. Raises `StoreError`."""
         after: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
         while True:
             page = self._page("list_objects_v2", zone, prefix, after)
@@ -160,7 +160,10 @@ class ObjectStore:
             after = {"ContinuationToken": page["NextContinuationToken"]}
 
     def folders(self, zone: str, prefix: str = "") -> list[str]:
-        """The names directly under a prefix that have something below them; a store may show emptied ones for a while."""
+        """The names directly under a prefix that have something below them.
+
+        A store may show emptied ones for a while. Raises `StoreError`.
+        """
         names: list[str] = []
         after: dict[str, Any] = {"Delimiter": "/"}
         while True:
@@ -193,33 +196,30 @@ class ObjectStore:
             else:
                 self._s3.copy_object(CopySource=origin, **target)
 
-        self._found(copy, Zone.LANDING, source.key)
+        patiently(copy, f"copy {Zone.LANDING}/{source.key} version {source.version_id}")
 
     def delete_version(self, zone: str, key: str, version_id: str) -> None:
         """Delete one version or marker; what is gone already is no error. Raises `StoreError`."""
-        patiently(
-            lambda: answer(
+        with suppress(NotFound):
+            patiently(
                 lambda: self._s3.delete_object(Bucket=self._bucket(zone), Key=key, VersionId=version_id),
-                missing_ok=True,
-            ),
-            f"delete {zone}/{key} version {version_id}",
-        )
+                f"delete {zone}/{key} version {version_id}",
+            )
 
     def delete(self, zone: str, key: str) -> None:
         """Delete a key; in a versioned bucket this puts a marker on top of it. Raises `StoreError`."""
-        patiently(
-            lambda: answer(lambda: self._s3.delete_object(Bucket=self._bucket(zone), Key=key), missing_ok=True),
-            f"delete {zone}/{key}",
-        )
+        with suppress(NotFound):
+            patiently(lambda: self._s3.delete_object(Bucket=self._bucket(zone), Key=key), f"delete {zone}/{key}")
 
     def is_versioned(self, zone: str) -> bool:
         """Whether the zone's bucket keeps versions. Raises `NotFound`, `StoreError`."""
-        reply = self._found(lambda: self._s3.get_bucket_versioning(Bucket=self._bucket(zone)), zone, "")
+        bucket = self._bucket(zone)
+        reply = patiently(lambda: self._s3.get_bucket_versioning(Bucket=bucket), f"read the versioning of {bucket}")
         return reply.get("Status") == "Enabled"
 
     def ensure_buckets(self) -> None:
         """Make the buckets that are missing, landing with versions. Raises `StoreError`."""
-        there = {entry["Name"] for entry in self._call(self._s3.list_buckets, "list the buckets").get("Buckets", [])}
+        there = {entry["Name"] for entry in patiently(self._s3.list_buckets, "list the buckets").get("Buckets", [])}
         for zone in Zone:
             bucket = self._bucket(zone)
             if bucket not in there:
@@ -227,7 +227,7 @@ class ObjectStore:
         if not self.is_versioned(Zone.LANDING):
             landing = self._bucket(Zone.LANDING)
             enabled: Any = {"Bucket": landing, "VersioningConfiguration": {"Status": "Enabled"}}
-            self._call(lambda: self._s3.put_bucket_versioning(**enabled), f"switch on versions of {landing}")
+            patiently(lambda: self._s3.put_bucket_versioning(**enabled), f"switch on versions of {landing}")
 
     def _make_bucket(self, bucket: str) -> None:
         where: dict[str, Any] = {}
@@ -247,7 +247,7 @@ class ObjectStore:
         return self.endpoint.bucket(zone)
 
     def _put(self, zone: str, key: str, body: bytes, **condition: Any) -> Any:
-        """One PUT, never a multipart one, whose completion is not atomic everywhere; the MD5 guards the body in flight."""
+        """One PUT, never a multipart one, whose completion is not atomic everywhere; the MD5 guards it in flight."""
         md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         return answer(
             lambda: self._s3.put_object(Bucket=self._bucket(zone), Key=key, Body=body, ContentMD5=md5, **condition)
@@ -255,19 +255,7 @@ class ObjectStore:
 
     def _page(self, verb: str, zone: str, prefix: str, after: dict[str, Any]) -> Any:
         call = getattr(self._s3, verb)
-        return self._found(lambda: call(Bucket=self._bucket(zone), Prefix=prefix, **after), zone, prefix)
-
-    def _call(self, call: Callable[[], Any], what: str) -> Any:
-        return patiently(lambda: answer(call), what)
-
-    def _found(self, call: Callable[[], T], zone: str, key: str) -> T:
-        try:
-            return patiently(lambda: answer(call), f"read {zone}/{key}")
-        except Refusal as refusal:
-            raise NotFound(
-                f"nothing at {self._bucket(zone)}/{key} ({refusal.code})",
-                next="lake up makes the buckets; lake tables lists what is there",
-            ) from None
+        return patiently(lambda: call(Bucket=self._bucket(zone), Prefix=prefix, **after), f"list {zone}/{prefix}")
 
 
 def _etag(reply: Any) -> str:

@@ -37,8 +37,9 @@ DETAILS = "lake.details"
 class Change:
     """What a commit is to do to a table: files that come and go, the schema after it, and what it tells of itself.
 
-    ``base`` is the head that was read, None where there is no table. The schema may differ from the base's only where all
-    of the base's rows go. ``metadata`` is JSON, and comes back as the `Snapshot.metadata` of the version that it makes.
+    ``base`` is the head that was read, None where there is no table. The schema may differ from the base's only where
+    all of the base's rows go. ``metadata`` is JSON, and comes back as the `Snapshot.metadata` of the version that it
+    makes.
     """
 
     name: TableName
@@ -105,7 +106,8 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
             next="rewrite the whole table in the new schema: lake run --full",
         )
     version, handle = base.version, base.handle
-    if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in (handle.protocol().writer_features or []):
+    features = handle.protocol().writer_features or []
+    if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in features:
         current = handle
         version = _once(objects, change, ":feature", version, lambda: _add_feature(change, current))
         handle = _reopen(objects, change.name, version)
@@ -200,16 +202,19 @@ def _checked(objects: ObjectStore, change: Change, file: DataFile) -> DataFile:
     """The file with what its footer says, which must be the table's schema: delta-rs itself takes any file."""
     if file.schema is None:
         file = describe(objects, change.name.zone, change.name.path, file.path, file.size_bytes)
-    assert file.schema is not None
-    if told := difference(change.schema, file.schema):
-        raise SchemaRefused(f"{change.name}: the file {file.path} does not fit the table: {told}", next="write it again")
+    if told := difference(change.schema, file.schema or pl.Schema()):
+        raise SchemaRefused(
+            f"{change.name}: the file {file.path} does not fit the table: {told}", next="write it again"
+        )
     return file
 
 
 def _require_removable(change: Change, base: Snapshot) -> None:
     there = {file.path for file in base.files}
     if strangers := [file.path for file in change.remove if file.path not in there]:
-        raise Conflict(f"{change.name} version {base.version} does not hold {strangers[0]}", next="read the table again")
+        raise Conflict(
+            f"{change.name} version {base.version} does not hold {strangers[0]}", next="read the table again"
+        )
     both = {file.path for file in change.add} & {file.path for file in change.remove}
     if both and not difference(base.schema, change.schema):
         raise ValueError(f"{both.pop()} cannot come and go in one commit")

@@ -2,9 +2,10 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -46,10 +47,10 @@ class DataFile:
 
 
 def describe(objects: ObjectStore, zone: str, folder: str, path: str, size_bytes: int) -> DataFile:
-    """Read the footer of a Parquet file on the store. Raises `DataRefused` where it has none, `NotFound`, `StoreError`."""
+    """What the footer of a Parquet file on the store says. Raises `DataRefused`, `NotFound`, `StoreError`."""
     key = f"{folder}/{path}"
     try:
-        footer = pq.read_metadata(_Remote(objects, zone, key, size_bytes))
+        footer = pq.read_metadata(pa.PythonFile(_Remote(objects, zone, key, size_bytes), mode="r"))
     except pa.ArrowInvalid as error:
         raise DataRefused(f"{zone}/{key} is not a Parquet file: {error}", next="write it again") from None
     schema = from_arrow(footer.schema.to_arrow_schema())
@@ -60,7 +61,7 @@ class _Remote(io.RawIOBase):
     """An object as a seekable file: its tail, where a footer lies, comes in one request, what lies before on demand."""
 
     def __init__(self, objects: ObjectStore, zone: str, key: str, size_bytes: int) -> None:
-        self._read_range = lambda start, stop: objects.get_range(zone, key, start, stop)
+        self._read_range: Callable[[int, int], bytes] = partial(objects.get_range, zone, key)
         self._size = size_bytes
         self._start = max(0, size_bytes - _TAIL_BYTES)
         self._tail = self._read_range(self._start, size_bytes) if size_bytes else b""
@@ -82,7 +83,7 @@ class _Remote(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         stop = self._size if size < 0 else min(self._size, self._at + size)
         if self._at < self._start:
-            piece: bytes = self._read_range(self._at, stop)
+            piece = self._read_range(self._at, stop)
         else:
             piece = self._tail[self._at - self._start : stop - self._start]
         self._at += len(piece)

@@ -20,7 +20,7 @@ def polars_options(endpoint: Endpoint) -> dict[str, str]:
 
 
 def delta_options(endpoint: Endpoint) -> dict[str, str]:
-    """Options for delta-rs: conditional PUTs, since S3-compatible stores need to be told, and limits to its patience."""
+    """Options for delta-rs: conditional PUTs, which such stores must be told of, and limits to its patience."""
     return polars_options(endpoint) | {
         "aws_conditional_put": "etag",
         "timeout": "60s",

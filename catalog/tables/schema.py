@@ -1,11 +1,15 @@
 """Which Polars types a Delta table holds without loss, and the schema in both forms."""
 
-from deltalake import Schema as DeltaSchema
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow as pa
+from deltalake import Schema as DeltaSchema
 
 from catalog.errors import SchemaRefused, TypeRefused
+
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 _AS_IT_IS = (
     pl.Boolean,
@@ -41,17 +45,15 @@ _ADVICE: dict[type[pl.DataType], str] = {
 def storable(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The same rows in types that Delta holds: small unsigned integers widened, categories as their text.
 
-    Nothing else is changed. Raises `TypeRefused` naming the column, its type and what to cast it to, and `SchemaRefused`
-    where two names differ in case only, which Delta takes for one.
+    Nothing else is changed. Raises `TypeRefused` naming the column, its type and what to cast it to, and
+    `SchemaRefused` where two names differ in case only, which Delta takes for one.
 
     >>> storable(pl.LazyFrame({"n": [1]}, schema={"n": pl.UInt32})).collect_schema()
     Schema([('n', Int64)])
     """
     schema = frame.collect_schema()
     _refuse_twins(schema.names())
-    casts = [
-        pl.col(name).cast(target) for name, dtype in schema.items() if (target := _target(name, dtype)) != dtype
-    ]
+    casts = [pl.col(name).cast(target) for name, dtype in schema.items() if (target := _target(name, dtype)) != dtype]
     return frame.with_columns(casts) if casts else frame
 
 
@@ -60,7 +62,9 @@ def require_storable(schema: pl.Schema) -> None:
     _refuse_twins(schema.names())
     for name, dtype in schema.items():
         if _target(name, dtype) != dtype:
-            raise TypeRefused(f"column {name!r} is {dtype}, which Delta cannot hold", next=f"cast it to {_target(name, dtype)}")
+            raise TypeRefused(
+                f"column {name!r} is {dtype}, which Delta cannot hold", next=f"cast it to {_target(name, dtype)}"
+            )
 
 
 def _refuse_twins(names: list[str]) -> None:
@@ -70,7 +74,9 @@ def _refuse_twins(names: list[str]) -> None:
     for name in names:
         twin = seen.setdefault(name.lower(), name)
         if twin != name:
-            raise SchemaRefused(f"columns {twin!r} and {name!r} differ in case only", next="rename one: Delta takes them for one")
+            raise SchemaRefused(
+                f"columns {twin!r} and {name!r} differ in case only", next="rename one: Delta takes them for one"
+            )
 
 
 def _target(name: str, dtype: pl.DataType) -> pl.DataType:
@@ -103,28 +109,26 @@ def _instant(name: str, dtype: pl.Datetime) -> pl.DataType:
     return pl.Datetime("us", dtype.time_zone)
 
 
-def _inner(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
+def _inner(dtype: "PolarsDataType") -> pl.DataType:
+    return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
 def to_delta(schema: pl.Schema) -> DeltaSchema:
     """The Delta schema of a Polars schema."""
-    return DeltaSchema.from_arrow(pa.table(schema.to_frame()).schema)
+    return DeltaSchema.from_arrow(schema.to_frame().to_arrow().schema)
 
 
 def from_delta(schema: DeltaSchema) -> pl.Schema:
     """The Polars schema of a Delta schema."""
-    return from_arrow(pa.schema(schema.to_arrow()))
+    return from_arrow(pa.schema(cast("Any", schema.to_arrow())))
 
 
 def from_arrow(schema: pa.Schema) -> pl.Schema:
     """The Polars schema of an Arrow schema: of a data file's footer, say."""
-    frame = pl.from_arrow(schema.empty_table())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.schema
+    return cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
 
 
-def has_naive_time(dtype: pl.DataType | type[pl.DataType]) -> bool:
+def has_naive_time(dtype: "PolarsDataType") -> bool:
     """Whether the type holds times without a zone, for which a Delta table needs the feature ``timestampNtz``."""
     if isinstance(dtype, pl.Struct):
         return any(has_naive_time(field.dtype) for field in dtype.fields)

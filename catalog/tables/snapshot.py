@@ -53,7 +53,7 @@ def folder_uri(endpoint: Endpoint, name: TableName) -> str:
 
 
 def scan_files(endpoint: Endpoint, name: TableName, files: Iterable[DataFile], schema: pl.Schema) -> pl.LazyFrame:
-    """The rows of some files of a table, in the table's schema: a column that a file is older than is missing in its rows."""
+    """The rows of some files of a table, in the table's schema; what an older file has not is missing in its rows."""
     uris = [f"{folder_uri(endpoint, name)}/{file.path}" for file in files]
     if not uris:
         return pl.LazyFrame(schema=schema)

@@ -21,7 +21,7 @@ from catalog.tables.snapshot import Snapshot, folder_uri, scan_files
 from catalog.zones import TableName
 
 FILE_MEMORY_BYTES = 512 * 1024**2
-"""A data file holds about this much memory of rows: a fifth of it or less as Parquet, and what an upsert rewrites at once."""
+"""A data file holds rows of about this much memory, which an upsert rewrites at once: a fifth or less as Parquet."""
 
 
 class Tables:
@@ -55,7 +55,7 @@ class Tables:
         return self._snapshot(name, handle)
 
     def sink(self, name: TableName, frame: pl.LazyFrame) -> list[DataFile]:
-        """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit names them.
+        """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit does.
 
         Runs the frame in the streaming engine; no file where there are no rows. Raises `StoreError`, `DataRefused`, and
         what the frame itself raises.
@@ -78,7 +78,7 @@ class Tables:
         return [self._describe(name, path, size_bytes) for path, size_bytes in sorted(written)]
 
     def upload(self, name: TableName, path: Path) -> DataFile:
-        """Take a local Parquet file into the table's folder under a name of its own. Raises `DataRefused`, `StoreError`."""
+        """Take a local Parquet file into the table's folder, under a new name. Raises `DataRefused`, `StoreError`."""
         target = f"part-{uuid.uuid4().hex}-00000.parquet"
         self.objects.put_file(name.zone, f"{name.path}/{target}", path)
         return self._describe(name, target, path.stat().st_size)
