@@ -53,18 +53,24 @@ class Local:
     """Which server this lake has, where it listens, and its process if it was started.
 
     ``folder`` is where the lake was when the server started: in a copy of a project the server is the original's.
+    ``scratch`` is a folder with a shorter path, for sockets, where the folder's own is too long.
     """
 
     folder: Path
     server: str
     ports: Mapping[str, int]
     process: Process | None = None
-    scratch: str = ""
+    scratch: Path | None = None
 
     @property
     def url(self) -> str:
         """Where S3 is spoken."""
         return f"http://127.0.0.1:{self.ports['s3']}"
+
+    @property
+    def sockets(self) -> Path:
+        """Where unix sockets go."""
+        return self.folder if self.scratch is None else self.scratch
 
     @property
     def data(self) -> Path:
@@ -92,14 +98,19 @@ def read_local(folder: Path) -> Local | None:
         ports = {str(name): int(port) for name, port in raw["ports"].items()}
         process = Process(int(raw["process"]["pid"]), str(raw["process"]["started"])) if raw["process"] else None
         moved = str(raw["folder"]) != str(folder)
-        return Local(folder, str(raw["server"]), ports, None if moved else process, str(raw["scratch"]))
+        scratch = Path(raw["scratch"]) if raw["scratch"] else None
+        if moved:
+            return Local(folder, str(raw["server"]), ports)
+        return Local(folder, str(raw["server"]), ports, process, scratch)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder / STATE_FILE) from error
 
 
 def write_local(local: Local) -> None:
     """Remember it, all or nothing."""
-    _write(local.folder / STATE_FILE, asdict(local) | {"folder": str(local.folder)})
+    _write(
+        local.folder / STATE_FILE, asdict(local) | {"folder": str(local.folder), "scratch": str(local.scratch or "")}
+    )
 
 
 def read_keys(folder: Path) -> Keys | None:

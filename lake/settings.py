@@ -159,7 +159,8 @@ class Settings:
         endpoint, server = self.values["store.endpoint"], self.values["store.server"]
         if endpoint.value == "":
             return True
-        return server.source.startswith("environment") and not endpoint.source.startswith("environment")
+        outranked = server.source.startswith("environment") and not endpoint.source.startswith("environment")
+        return bool(server.value) and outranked
 
     @property
     def server(self) -> Value:

@@ -2,10 +2,9 @@
 
 import fcntl
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -96,7 +95,7 @@ def down(settings: Settings, say: Say) -> bool:
         for found in running:
             process.stop(found)
         if local is not None:
-            write_local(replace(local, process=None))
+            _forget_process(local)
     say(f"stopped {settings.server.value}" if running else "nothing to stop: the store is not running")
     return bool(running)
 
@@ -177,15 +176,15 @@ def _start(server: LocalServer, before: Local | None, settings: Settings, say: S
 
 def _place(server: LocalServer, before: Local | None, folder: Path, say: Say) -> Local:
     """Where it shall listen: at the ports that it had, if they are free."""
-    if before is not None and before.scratch != str(folder):
-        shutil.rmtree(before.scratch, ignore_errors=True)
+    if before is not None:
+        _forget_process(before)
     ports = dict(before.ports) if before is not None and set(before.ports) == set(server.port_names) else None
     if ports is None or not process.are_free(ports.values(), server.port_offsets):
         if ports is not None:
             say(f"a port that {server.name} had is taken by another program: choosing others")
         ports = process.free_ports(server.port_names, server.port_offsets)
     short = len(str(folder).encode()) <= _SOCKET_FOLDER_BYTES_MAX
-    return Local(folder, server.name, ports, None, str(folder) if short else mkdtemp(prefix="lake-"))
+    return Local(folder, server.name, ports, None, None if short else Path(mkdtemp(prefix="lake-")))
 
 
 def _await(local: Local, settings: Settings) -> None:
@@ -212,7 +211,17 @@ def _await(local: Local, settings: Settings) -> None:
 def _undo(local: Local) -> None:
     if local.process is not None:
         process.stop(local.process)
-    write_local(replace(local, process=None))
+    _forget_process(local)
+
+
+def _forget_process(local: Local) -> None:
+    """Write down that it does not run, and tidy up what only a running one needs: two sockets at most, never more."""
+    if local.scratch is not None:
+        for left in local.scratch.glob("?.sock"):
+            left.unlink()
+        with suppress(OSError):
+            local.scratch.rmdir()
+    write_local(replace(local, process=None, scratch=None))
 
 
 def _running(folder: Path, local: Local | None) -> list[Process]:

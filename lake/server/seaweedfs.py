@@ -41,7 +41,7 @@ class SeaweedFS:
         for folder in (logs, local.data):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(identities, json.dumps(_identities(keys), indent=2))
-        sockets = {name: Path(local.scratch) / f"{name}.sock" for name in ("f", "s")}
+        sockets = {name: local.sockets / f"{name}.sock" for name in ("f", "s")}
         for socket in sockets.values():
             socket.unlink(missing_ok=True)
         flags = {
