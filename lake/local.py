@@ -17,6 +17,9 @@ from catalog.errors import UsageError
 from catalog.objects.endpoint import Endpoint
 
 FORMAT = 1
+REGION = "us-east-1"
+"""What both servers sign for: a local store is in no region."""
+
 STATE_FILE = "server.json"
 KEYS_FILE = "keys.json"
 
@@ -81,12 +84,12 @@ class Local:
         """Whether its process is alive; whether it answers is another question."""
         return self.process is not None and self.process.is_running()
 
-    def endpoint(self, region: str, bucket_prefix: str) -> Endpoint:
+    def endpoint(self, bucket_prefix: str) -> Endpoint:
         """The store as a client sees it, with this lake's keys; raises `UsageError` when the keys are gone."""
         keys = read_keys(self.folder)
         if keys is None:
             raise UsageError(f"{self.folder / KEYS_FILE} is gone", next="lake down, then lake up, which makes new keys")
-        return Endpoint(self.url, keys.access_key, keys.secret_key, region, bucket_prefix)
+        return Endpoint(self.url, keys.access_key, keys.secret_key, REGION, bucket_prefix)
 
 
 def read_local(folder: Path) -> Local | None:

@@ -54,7 +54,7 @@ KEYS: Mapping[str, Key] = {
     "lake.name": Key(str, "", "what the lake is called; empty: its folder's name"),
     "store.server": Key(str, "", "the local server; empty: MinIO where installed, else SeaweedFS", choices=SERVERS),
     "store.endpoint": Key(str, "", "the URL of any S3 store, or aws; empty: a local server"),
-    "store.region": Key(str, "us-east-1", "the region that requests are signed for"),
+    "store.region": Key(str, "us-east-1", "the region of a named endpoint"),
     "store.bucket_prefix": Key(str, "", "goes before the five buckets' names"),
     "store.startup_seconds": Key(float, 60.0, "how long a local server may take to answer", minimum=0.01),
     "ingest.worker_memory_gb": Key(float, 2.0, "the memory limit of one parser", minimum=0.1),
@@ -186,7 +186,7 @@ class Settings:
         local = read_local(self.state)
         if local is None or not local.is_running():
             raise StoreError(f"the local store of {self.project} is not running", next="lake up")
-        return local.endpoint(region, self.bucket_prefix)
+        return local.endpoint(self.bucket_prefix)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Name, value and source of every setting, for ``lake status``; of secrets only whether they are set."""

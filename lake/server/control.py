@@ -115,7 +115,7 @@ def status(settings: Settings) -> Status:
             (State.DOWN, "is stopped") if local.process is None else (State.CRASHED, "ended without being stopped")
         )
         return Status(state, local.server, local.url, words, data=local.data)
-    found = health(local.endpoint(str(settings.get("store.region").value), settings.bucket_prefix))
+    found = health(local.endpoint(settings.bucket_prefix))
     pid = local.process.pid if local.process is not None else None
     return Status(State.UP if found == OK else State.SILENT, local.server, local.url, found, pid, local.data)
 
@@ -190,7 +190,7 @@ def _place(server: LocalServer, before: Local | None, folder: Path, say: Say) ->
 def _await(local: Local, settings: Settings) -> None:
     """Wait until the server answers to its keys; raises `StoreError` with the end of its log when it does not."""
     deadline = time.monotonic() + settings.startup_seconds
-    endpoint = local.endpoint(str(settings.get("store.region").value), settings.bucket_prefix)
+    endpoint = local.endpoint(settings.bucket_prefix)
     while local.process is not None and process.is_alive(local.process):
         left = deadline - time.monotonic()
         if left <= 0:
@@ -204,7 +204,8 @@ def _await(local: Local, settings: Settings) -> None:
     what = f"did not answer within {settings.startup_seconds:g} s" if alive else "ended as it started"
     raise StoreError(
         f"{local.server} {what}; the end of its log:\n{process.tail(_log(local), hidden)}",
-        next=f"read {_log(local)}; if the machine is only slow, raise [store] startup_seconds in lake.toml",
+        next=f"read {_log(local)}; if the machine is only slow, raise [store] startup_seconds in lake.toml; "
+        "if it hangs: lake down, then lake up",
     )
 
 

@@ -68,6 +68,7 @@ def _build(folder: Path, say: Say, environ: Mapping[str, str]) -> Path:
     package = f"github.com/minio/minio@{MINIO_VERSION}"
     settings = {"GOBIN": str(folder), "GOTOOLCHAIN": "local"}
     _run([str(go), "install", "-ldflags", "-s -w", package], {**environ, **settings}, say)
+    _run([str(folder / "minio"), "--version"], environ)
     say(f"built MinIO in {time.monotonic() - began:.0f} s")
     return folder / "minio"
 

@@ -1,11 +1,13 @@
 """Settings: where each value comes from, and what is said of a value that cannot be."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import StoreError, UsageError
-from lake.local import Keys, Local, write_keys, write_local
+from catalog.objects import Endpoint
+from lake.local import Keys, Local, Process, write_keys, write_local
 from lake.settings import KEYS, Settings, Value, cache_root, find_project
 
 KEY_VARIABLES = {"LAKE_STORE_ACCESS_KEY": "the-access-key", "LAKE_STORE_SECRET_KEY": "the-secret-key"}
@@ -168,6 +170,15 @@ def test_the_server_is_remembered(tmp_path: Path) -> None:
     assert settings.server == Value("minio", ".lake/server.json")
 
 
+def test_a_local_store_is_in_no_region(tmp_path: Path) -> None:
+    """A region that is set for a store elsewhere does not spoil the signatures for the local one."""
+    settings = load(tmp_path, "[store]\nregion = 'eu-1'\n")
+    write_keys(settings.state, Keys("access", "secret", {}))
+    me = Process.of(os.getpid())
+    write_local(Local(settings.state, "minio", {"s3": 20_001, "console": 20_002}, me))
+    assert settings.endpoint() == Endpoint("http://127.0.0.1:20001", "access", "secret")
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', "not json", '{"format": 1, "ports": 3}'])
 @pytest.mark.parametrize("name", ["server.json", "keys.json"])
 def test_a_damaged_state_file_is_named(tmp_path: Path, name: str, content: str) -> None:
@@ -177,7 +188,7 @@ def test_a_damaged_state_file_is_named(tmp_path: Path, name: str, content: str) 
     write_local(Local(settings.state, "minio", {"s3": 20_001, "console": 20_002}))
     (settings.state / name).write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=rf"{name} is damaged\n  next: delete it"):
-        Local(settings.state, "minio", {"s3": 1}).endpoint("", "") if name == "keys.json" else settings.endpoint()
+        Local(settings.state, "minio", {"s3": 1}).endpoint("") if name == "keys.json" else settings.endpoint()
 
 
 def test_a_state_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
