@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,11 +22,11 @@ COMBINED_BYTES = 128 * 1024**2
 
 LAKE_COLUMNS = pl.Schema(
     {
-        "_file": pl.String,
-        "_line": pl.Int64,
-        "_batch": pl.String,
+        "_file": pl.String(),
+        "_line": pl.Int64(),
+        "_batch": pl.String(),
         "_ingested_at": pl.Datetime("us", "UTC"),
-        "_rescued": pl.String,
+        "_rescued": pl.String(),
     }
 )
 
@@ -74,10 +74,20 @@ class Absorbed:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What an ingest parses with: one parser, and the scratch folder that it works in."""
+    """What an ingest parses with: one parser, the scratch folder that it works in, and who hears how far it is."""
 
     parser: Parser
     scratch: Path
+    told: Callable[["Read"], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Read:
+    """How far a batch is: this delivery was read, as number ``done`` of ``of``."""
+
+    entry: Entry
+    done: int
+    of: int
 
 
 @dataclass
@@ -101,6 +111,7 @@ class Absorber:
         self._tables = tables
         self._parser = workshop.parser
         self._scratch = workshop.scratch
+        self._told = workshop.told
         self._manifest = manifest
         self._head = head
         self._replacing = replacing
@@ -109,12 +120,14 @@ class Absorber:
         self._added: list[DataFile] = []
         self._pending = _Pending()
 
-    def absorb(self, archived: Iterable[int]) -> Absorbed:
+    def absorb(self, archived: Sequence[int]) -> Absorbed:
         """Parse what was archived, against the table as it is. Raises `StoreError`; a bad file is an entry, not an error."""
         before = set(self._history.by_file)
         entries = self._read_all(archived)
         self._flush()
-        corrected = {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before} if self._replacing else set()
+        corrected = (
+            {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before} if self._replacing else set()
+        )
         taken_back = take_back(self._tables, self._head, corrected)
         withdrawn = (
             self._entry(index, delivery, Fate.WITHDRAWN)
@@ -128,14 +141,15 @@ class Absorber:
             entries=(*entries, *withdrawn),
         )
 
-    def _read_all(self, archived: Iterable[int]) -> list[Entry]:
+    def _read_all(self, archived: Sequence[int]) -> list[Entry]:
         """One entry per archived delivery. Versions of one key come one after the other, so only the last is kept back."""
         entries: list[Entry] = []
         standing: tuple[str, Path, int] | None = None
-        for index in archived:
+        for done, index in enumerate(archived, start=1):
             delivery = self._manifest.deliveries[index]
             entry, path = self._read(index, delivery)
             entries.append(entry)
+            self._told(Read(entry, done, len(archived)))
             if path is None:
                 continue
             if standing is not None:
@@ -157,7 +171,9 @@ class Absorber:
             raise StoreError(
                 f"the archive of {delivery.key} has {size_bytes} bytes, not {delivery.size_bytes}", next="run again"
             )
-        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=self._manifest.archive(index))
+        entry = replace(
+            self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=self._manifest.archive(index)
+        )
         try:
             if self._history.knows(delivery.key, sha256, replacing=self._replacing):
                 return replace(entry, notice="these bytes came under this name before: no rows are added"), None
@@ -197,7 +213,11 @@ class Absorber:
 
     def _notice(self, entry: Entry) -> str | None:
         if entry.file in self._history.by_file:
-            return "takes the place of the earlier delivery of this name" if self._replacing else "added to this name's rows"
+            return (
+                "takes the place of the earlier delivery of this name"
+                if self._replacing
+                else "added to this name's rows"
+            )
         twin = self._history.by_bytes.get(entry.sha256 or "")
         return None if twin is None else f"has the same bytes as {twin}"
 

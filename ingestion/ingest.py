@@ -13,25 +13,29 @@ from catalog.objects import Sequence, require_versions
 from catalog.tables import Tables
 from catalog.zones import TableName, Zone
 from ingestion import landing
-from ingestion.absorb import Absorber, Workshop
+from ingestion.absorb import Absorber, Read, Workshop
 from ingestion.batch import Finished, Finisher
 from ingestion.manifest import Delivery, Manifest, datasets_begun, decode, encode, manifests, now
 from ingestion.parser import Parser, ParserLimits
 
 ROUNDS_MAX = 1000
 
+Told = Read | Finished
+
 
 @dataclass(frozen=True)
 class Policy:
     """How files are taken in: the parser's limits, and what a changed file under an old name does, by dataset.
 
-    ``replace``: the old delivery's rows go and the new ones come, in one commit; ``append``: they are added.
+    ``replace``: the old delivery's rows go and the new ones come, in one commit; ``append``: they are added. ``scratch``
+    is a folder for files in work, some hundred megabytes beside the largest raw file; None: one of the system's.
     """
 
     limits: ParserLimits
     on_correction: Mapping[str, str] = field(default_factory=dict)
     on_correction_default: str = "replace"
     wait_s_max: float = 2.0
+    scratch: Path | None = None
 
     def is_replacing(self, dataset: str) -> bool:
         """Whether a correction takes the place of the older delivery."""
@@ -39,17 +43,17 @@ class Policy:
 
 
 def ingest(
-    tables: Tables, policy: Policy, datasets: Iterable[str] = (), told: Callable[[Finished], None] = lambda _: None
+    tables: Tables, policy: Policy, datasets: Iterable[str] = (), told: Callable[[Told], None] = lambda _: None
 ) -> list[Finished]:
     """Take everything in landing (or of some datasets) into bronze, once; the batches that were finished on the way.
 
-    Safe to run twice at a time and to kill. ``told`` hears of each batch as it is done. Raises `UnsafeStore` where
+    Safe to run twice at a time and to kill. ``told`` hears of each delivery as it is read and of each batch as it is done. Raises `UnsafeStore` where
     landing keeps no versions, and `StoreError`; what was committed before stands.
     """
     require_versions(tables.objects)
     wanted = tuple(datasets)
     finished: list[Finished] = []
-    with _finisher(tables, policy) as finisher:
+    with _finisher(tables, policy, told) as finisher:
         seen: set[Delivery] = set()
         for _ in range(ROUNDS_MAX):
             numbers: dict[str, int] = {}
@@ -69,19 +73,19 @@ def ingest(
     return finished
 
 
-def _tell(done: list[Finished], told: Callable[[Finished], None]) -> list[Finished]:
+def _tell(done: list[Finished], told: Callable[[Told], None]) -> list[Finished]:
     for batch in done:
         told(batch)
     return done
 
 
 @contextmanager
-def _finisher(tables: Tables, policy: Policy) -> Iterator[Finisher]:
+def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> Iterator[Finisher]:
     """A finisher with a parser and a scratch folder, both gone afterwards."""
-    scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-"))
+    scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-", dir=policy.scratch))
     try:
         with Parser(scratch, policy.limits) as parser:
-            workshop = Workshop(parser, scratch)
+            workshop = Workshop(parser, scratch, told)
             yield Finisher(
                 tables,
                 lambda manifest, head: Absorber(

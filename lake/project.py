@@ -43,7 +43,9 @@ def _example(name: str) -> Path:
     there = sorted(folder.name for folder in examples_folder().iterdir() if (folder / FILE).is_file())
     if name not in there:
         near = get_close_matches(name, there, n=1)
-        raise UsageError(f"no example {name!r}", next=f"the nearest is {near[0]}" if near else f"one of {', '.join(there)}")
+        raise UsageError(
+            f"no example {name!r}", next=f"the nearest is {near[0]}" if near else f"one of {', '.join(there)}"
+        )
     return examples_folder() / name
 
 

@@ -1,6 +1,7 @@
 """Reading a lake: every table at the version that one catalog commit pins."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from catalog.errors import NotFound
 from catalog.log import Commit, Log
 from catalog.objects import ObjectStore
+from catalog.quarantine import QUARANTINE
+from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
 from lake.settings import Settings
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
     from lake.drop import Dropped
     from lake.run import RunResult, Told
+
+
+PARALLEL_READS = 8
 
 
 @dataclass(frozen=True)
@@ -44,13 +50,19 @@ class View:
     def __repr__(self) -> str:
         return f"<lake {self._settings.name} at commit {self.commit.number}: {len(self.commit.tables)} tables>"
 
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store that the tables' files are on."""
+        return self._tables.objects
+
     def names(self) -> list[str]:
         """The names of the published tables."""
         return sorted(self.commit.tables)
 
     def tables(self) -> list[TableInfo]:
         """The published tables with versions, rows and sizes. Raises `StoreError`."""
-        snapshots = [self.snapshot(name) for name in self.names()]
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            snapshots = list(pool.map(self.snapshot, self.names()))
         return [TableInfo(str(s.name), s.version, s.rows, s.size_bytes) for s in snapshots]
 
     def snapshot(self, name: str) -> Snapshot:
@@ -110,6 +122,19 @@ class Lake:
         """The lake at a commit (the newest where none is named), read-only. Raises `NotFound`, `StoreError`."""
         commit = self.log.head() if number is None else self.log.at(number)
         return View(self.store, commit, self.settings)
+
+    def history(self) -> list[Commit]:
+        """The catalog's commits, newest first. Raises `StoreError`."""
+        head = self.log.head()
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            return [head, *pool.map(self.log.at, range(head.number - 1, 0, -1))] if head.number else []
+
+    def quarantine(self) -> "pl.LazyFrame":
+        """What was set aside and why, as `catalog.quarantine.SCHEMA` says, up to this moment. Raises `StoreError`."""
+        import polars as pl
+
+        snapshot = self.store.open(QUARANTINE)
+        return pl.LazyFrame(schema=QUARANTINE_SCHEMA) if snapshot is None else snapshot.scan()
 
     def tables(self) -> list[TableInfo]:
         """What is published now."""

@@ -1,13 +1,13 @@
 """One run: ingest and promote, in order, with one publication."""
 
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from getpass import getuser
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from catalog.objects import probe
 from catalog.tables import Snapshot
 from catalog.zones import TableName, Zone
 from ingestion import landing
+from ingestion.absorb import Read
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
 from ingestion.ingest import ingest as ingest_landing
@@ -30,12 +31,13 @@ from lake.promote.runner import Desk, Outcome, plan_run, promote
 from lake.promote.sql import Limits
 from lake.reading import Lake
 from lake.rejects import set_aside
+from lake.scratch import scratch_folder
 from lake.settings import Settings
 
 TRIES_MAX = 3
 PARALLEL_OPENS = 8
 
-Told = Callable[[Finished | Outcome], None]
+Told = Callable[[Read | Finished | Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,7 @@ def run(
     if promotes:
         select(_jobs(lake), names)
     _require_safe(lake)
-    policy = policy_of(lake.settings)
-    batches = tuple(ingest_landing(lake.store, policy, datasets, told)) if ingests else ()
+    batches = _ingest(lake, datasets, told) if ingests else ()
     identity = uuid.uuid4().hex[:12]
     for attempt in range(TRIES_MAX):
         base = lake.log.head()
@@ -141,6 +142,11 @@ def _require_safe(lake: Lake) -> None:
         probe(lake.objects)
 
 
+def _ingest(lake: Lake, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:
+    with scratch_folder(lake.settings.state) as scratch:
+        return tuple(ingest_landing(lake.store, replace(policy_of(lake.settings), scratch=scratch), datasets, told))
+
+
 def _promote(
     lake: Lake, names: Sequence[str], base: Commit, bronze: Mapping[TableName, Snapshot], identity: str, told: Told
 ) -> tuple[Outcome, ...]:
@@ -152,22 +158,18 @@ def _promote(
 @contextmanager
 def _desk(lake: Lake, identity: str) -> Iterator[Desk]:
     """What the jobs work with: limits from the settings, and a scratch folder that is gone afterwards."""
-    scratch = lake.settings.state / "scratch" / identity
-    scratch.mkdir(parents=True)
+    with scratch_folder(lake.settings.state) as scratch:
+        limits = Limits(lake.settings.memory_gb, os.cpu_count() or 1)
+        yield Desk(lake.store, lake.objects, scratch, partial(_fetched, lake, scratch), identity, limits)
 
-    def local_files(snapshot: Snapshot) -> list[Path]:
-        folder = scratch / str(snapshot.name) / str(snapshot.version)
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in snapshot.files:
-            if not (folder / file.path).exists():
-                lake.objects.fetch(snapshot.name.zone, f"{snapshot.name.path}/{file.path}", folder / file.path)
-        return [folder / file.path for file in snapshot.files]
 
-    limits = Limits(lake.settings.memory_gb, os.cpu_count() or 1)
-    try:
-        yield Desk(lake.store, lake.objects, scratch, local_files, identity, limits)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _fetched(lake: Lake, scratch: Path, snapshot: Snapshot) -> list[Path]:
+    folder = scratch / str(snapshot.name) / str(snapshot.version)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in snapshot.files:
+        if not (folder / file.path).exists():
+            lake.objects.fetch(snapshot.name.zone, f"{snapshot.name.path}/{file.path}", folder / file.path)
+    return [folder / file.path for file in snapshot.files]
 
 
 def _proposal(

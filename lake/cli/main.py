@@ -16,7 +16,10 @@ COMMANDS = {
     "down": ("lake.cli.server:down", "Stop the local object store."),
     "status": ("lake.cli.server:status", "Say which store is used, whether it runs, and where each setting came from."),
     "doctor": ("lake.cli.server:doctor", "Probe the store: does it keep the promises that the lake rests on?"),
-    "minio": ("lake.cli.server:minio", "Bring the MinIO server: found on PATH or in the cache, else built from source."),
+    "minio": (
+        "lake.cli.server:minio",
+        "Bring the MinIO server: found on PATH or in the cache, else built from source.",
+    ),
     "drop": ("lake.cli.ingest:drop", "Put files into the landing bucket."),
     "ingest": ("lake.cli.ingest:ingest", "Take what landed into bronze, once."),
     "promote": ("lake.cli.run:promote", "Run the jobs that have something new: bronze to silver to gold."),

@@ -1,10 +1,15 @@
 """What a run says on stderr as it goes: each batch, each job, and what to look at."""
 
+import time
+
 import click
 
 from catalog.ledger import Fate
+from ingestion.absorb import Read
 from ingestion.batch import Finished
 from lake.promote.runner import Outcome
+
+EVERY_SECONDS = 2.0
 
 
 def say(text: str) -> None:
@@ -12,12 +17,32 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def tell(done: Finished | Outcome) -> None:
-    """Say what became of a batch or of a job."""
-    if isinstance(done, Finished):
+def tell(done: Read | Finished | Outcome) -> None:
+    """Say how far a batch is, now and then, and what became of a batch or of a job."""
+    if isinstance(done, Read):
+        _progress.read(done)
+    elif isinstance(done, Finished):
         _tell_batch(done)
     else:
         _tell_outcome(done)
+
+
+class _Progress:
+    """A line every few seconds while a batch is read, so that a long one is seen to move."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+        self._rows = 0
+
+    def read(self, read: Read) -> None:
+        """One more delivery was read."""
+        self._rows = read.entry.rows if read.done == 1 else self._rows + read.entry.rows
+        if time.monotonic() - self._said >= EVERY_SECONDS and read.done < read.of:
+            say(f"  {read.entry.dataset}: {read.done:,} of {read.of:,} files, {_count(self._rows, 'row')} so far")
+            self._said = time.monotonic()
+
+
+_progress = _Progress()
 
 
 def _tell_batch(batch: Finished) -> None:

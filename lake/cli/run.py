@@ -1,5 +1,6 @@
 """``lake run | promote | plan``: the jobs, with what has landed before them or without."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -63,5 +64,5 @@ def report(result: RunResult) -> int:
     return int(ExitCode.DATA_REFUSED if result.failed else ExitCode.OK)
 
 
-def _line(step: Step, waiting: dict[str, int]) -> str:
+def _line(step: Step, waiting: Mapping[str, int]) -> str:
     return f"{'run' if step.runs else 'skip':<5} {step.job.table!s:<31} {step.reason}"

@@ -23,7 +23,7 @@ from lake.promote.declare import Frames, Job
 from lake.promote.expect import Action
 from lake.promote.frames import Nulls, blaming, count_tokens, require_columns, result_of
 from lake.promote.plan import Step, plan, why_not
-from lake.promote.sql import Limits, SourceFiles, run_query
+from lake.promote.sql import Bounds, SourceFiles, run_query
 from lake.promote.write import files_of, settle
 
 Status = Literal["ran", "skipped", "failed"]
@@ -47,9 +47,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Desk:
-    """What a run works with; ``local_files`` gives local copies of a snapshot's files, which nobody changes.
+    """What a run works with; ``local_files`` gives local copies of a snapshot's files, below ``scratch``.
 
-    ``scratch`` takes each job's result while it is checked: as much disk as the greatest of them, compressed.
+    ``scratch`` takes each job's result while it is checked: as much disk as the greatest of them, compressed. SQL jobs
+    reach nothing outside of it.
     """
 
     tables: Tables
@@ -57,7 +58,7 @@ class Desk:
     scratch: Path
     local_files: Callable[[Snapshot], Sequence[Path]]
     run: str
-    limits: Limits
+    memory_gb: float
 
 
 def plan_run(jobs: Sequence[Job], base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables) -> list[Step]:
@@ -77,8 +78,8 @@ def promote(
 ) -> list[Outcome]:
     """Run the jobs that have something new, in the order given (`find_jobs` gives one that works).
 
-    ``base`` is the commit that the run reads: silver and gold at its pins, or as this run made them; ``heads`` are the
-    bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its table
+    ``base`` is the commit that the run reads: silver and gold at its pins, or as this run made them; ``heads`` are
+    the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its table
     at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once. Raises `StoreError`,
     `Conflict`: what was committed by then is not published, and does no harm.
     """
@@ -152,15 +153,14 @@ class _Task:
     def run(self, reason: str) -> tuple[Outcome, Snapshot]:
         """Make the rows, judge them, write them, commit. Raises what the steps raise."""
         job, desk = self.job, self.desk
-        with _scratch(desk.scratch) as folder:
-            with blaming(job):
-                nulls = self._count_nulls()
-                rows = self._result(folder)
-                lookups = {name: snapshot.scan() for name, snapshot in self.inputs.items()}
-                verdict = judge(job, rows, lookups, lambda frame: _keep(frame, folder))
-                schema = verdict.accepted.collect_schema()
-                rejects = self._set_aside(verdict, folder)
-                files = files_of(desk.tables, job, verdict.accepted, self.pin)
+        with _scratch(desk.scratch) as folder, blaming(job):
+            nulls = self._count_nulls()
+            rows = self._result(folder)
+            lookups = {name: snapshot.scan() for name, snapshot in self.inputs.items()}
+            verdict = judge(job, rows, lookups, lambda frame: _keep(frame, folder))
+            schema = verdict.accepted.collect_schema()
+            rejects = self._set_aside(verdict, folder)
+            files = files_of(desk.tables, job, verdict.accepted, self.pin)
         rows_in = sum(self.inputs[name].rows for name in job.inputs)
         told = progress(job, {name: state_of(snapshot) for name, snapshot in self.inputs.items()}) | {
             "run": desk.run,
@@ -198,7 +198,7 @@ class _Task:
                 name: SourceFiles(self.inputs[name].schema, self.desk.local_files(self.inputs[name]))
                 for name in job.inputs
             }
-            result = storable(run_query(job, files, folder, self.desk.limits))
+            result = storable(run_query(job, files, folder, Bounds(self.desk.scratch, self.desk.memory_gb)))
             require_columns(job, result.collect_schema())
         return _keep(result, folder)
 

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+from duckdb.sqltypes import DuckDBPyType
 
 from catalog.errors import JobFailed, TypeRefused
 from catalog.zones import TableName
+from lake.engine import connect, quote_name, quote_text, show_table
 from lake.promote.declare import Job, Query
 
-_EXACT = {"HUGEINT": "BIGINT", "UHUGEINT": "BIGINT", "UBIGINT": "BIGINT", "UUID": "VARCHAR"}
+_EXACT = {"hugeint": "bigint", "uhugeint": "bigint", "ubigint": "bigint", "uuid": "varchar", "enum": "varchar"}
 """Types that Parquet lacks, and what their values are cast to, with an error where one does not fit: DuckDB's own
 choice for a HUGEINT, which every sum of integers is, would be an inexact DOUBLE without a word."""
 
-_REFUSED = ("HUGEINT", "INTERVAL", "TIME", "TIMETZ", "TIME WITH TIME ZONE", "NULL", "BIT", "BIGNUM", "VARIANT")
-_WORD = re.compile(r"[A-Z_]+(?: WITH TIME ZONE)?")
+_REFUSED = {"interval", "time", "time with time zone", "null", "bit", "bignum", "variant", "union", "geometry"}
+_NESTED = {"list", "array", "struct", "map"}
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class SourceFiles:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one query may take of the machine."""
+class Bounds:
+    """What a query may take: memory, and files below one folder, which holds its sources and all that it writes."""
 
+    folder: Path
     memory_gb: float
-    threads: int
 
 
-def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, limits: Limits) -> pl.LazyFrame:
+def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, bounds: Bounds) -> pl.LazyFrame:
     """Run a job's query into a Parquet file in ``folder``, an empty one; a frame that reads it.
 
     Raises `JobFailed` with the query's line, `TypeRefused` for a column that a table cannot hold.
@@ -46,11 +48,13 @@ def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, 
         raise TypeError(f"{job.table} is not SQL")
     target = folder / "result.parquet"
     try:
-        with _connected(sources, folder, limits) as connection:
+        with connect(bounds.folder, bounds.memory_gb) as connection:
+            for name, source in sources.items():
+                show_table(connection, name, source.schema, source.files, folder)
             connection.execute(f"create temp view __result as {body.sql}")
-            columns = connection.execute("describe __result").fetchall()
-            casts = ", ".join(_exact(job, name, dtype) for name, dtype, *_ in columns)
-            connection.execute(f"copy (select {casts} from __result) to '{_quoted(target)}' (format parquet)")  # noqa: S608
+            result = connection.table("__result")
+            casts = ", ".join(_exact(job, *column) for column in zip(result.columns, result.types, strict=True))
+            connection.execute(f"copy (select {casts} from __result) to {quote_text(target)} (format parquet)")  # noqa: S608
     except duckdb.Error as error:
         raise JobFailed(
             f"{job.table}: {_first_line(error)} ({_place(job, error)})",
@@ -59,44 +63,28 @@ def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, 
     return pl.scan_parquet(target, glob=False)
 
 
-def _connected(sources: Mapping[TableName, SourceFiles], folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
-    reachable = {folder, *(file.parent for source in sources.values() for file in source.files)}
-    folders = ", ".join(f"'{_quoted(each)}/'" for each in sorted(reachable))
-    connection.execute(f"set memory_limit = '{int(limits.memory_gb * 1000)}MB'")
-    connection.execute(f"set threads = {limits.threads}")
-    connection.execute(f"set temp_directory = '{_quoted(folder)}/spill'")
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute(f"set allowed_directories = [{folders}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-    for name, source in sources.items():
-        empty = folder / f"{name}.schema.parquet"
-        pl.DataFrame(schema=source.schema).write_parquet(empty)
-        paths = ", ".join(f"'{_quoted(path)}'" for path in (empty, *source.files))
-        connection.execute(f"create schema if not exists {name.zone}")
-        connection.execute(f"create view {name} as select * from read_parquet([{paths}], union_by_name = true)")  # noqa: S608
-    return connection
-
-
-def _exact(job: Job, name: str, dtype: str) -> str:
+def _exact(job: Job, name: str, dtype: DuckDBPyType) -> str:
     """The column in a type that Parquet and Delta hold exactly."""
-    column = '"' + name.replace('"', '""') + '"'
-    if dtype in _EXACT:
-        return f"cast({column} as {_EXACT[dtype]}) as {column}"
-    if dtype.startswith("ENUM("):
-        return f"cast({column} as varchar) as {column}"
-    words = _WORD.findall(dtype.replace('"', ""))
-    if refused := next((word for word in words if word in {*_REFUSED, *_EXACT}), None):
+    column = quote_name(name)
+    if dtype.id in _EXACT:
+        return f"cast({column} as {_EXACT[dtype.id]}) as {column}"
+    if refused := _refused(dtype):
         raise TypeRefused(
-            f"{job.table}: column {name!r} is {refused.lower()}, which a table cannot hold ({job.where})",
+            f"{job.table}: column {name!r} is {refused}, which a table cannot hold ({job.where})",
             next="cast it in the query, as in ::varchar or ::bigint",
         )
     return column
 
 
-def _quoted(path: Path) -> str:
-    return str(path.resolve()).replace("'", "''")
+def _refused(dtype: DuckDBPyType) -> str | None:
+    """The type that a table cannot hold: this one, or one inside of it."""
+    if dtype.id in _REFUSED:
+        return str(dtype.id)
+    if dtype.id not in _NESTED:
+        return None
+    inner = [part for name, part in dtype.children if name != "size" or dtype.id != "array"]
+    found = (part.id if part.id in _EXACT else _refused(part) for part in inner)
+    return next((each for each in found if each is not None), None)
 
 
 def _first_line(error: duckdb.Error) -> str:
