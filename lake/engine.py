@@ -1,0 +1,247 @@
+"""DuckDB as the lake's SQL engine: bounded, cut off from everything but one folder, and with exact results.
+
+Its memory limit bounds what it sorts, joins and groups, which then goes to disk. It does not cap the process, whose peak
+is some 100 to 200 MB more: the interpreter, and batches on their way out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
+
+from catalog.errors import UsageError
+from catalog.zones import TABLE_ZONES, TableName
+
+BATCH_ROWS = 50_000
+
+_OPENERS = {"select", "with", "from", "values", "table", "describe", "desc", "summarize", "pivot", "unpivot"}
+_BEFORE_OPENER = {"explain", "analyze", "format", "json", "text", "html", "graphviz", "yaml", "mermaid", "(", ")", ","}
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+"""MULTI is what a PIVOT becomes whose columns depend on the data."""
+
+_AS_TEXT = {"interval", "bit", "bignum", "union", "time with time zone", "variant", "geometry", "enum", "uuid"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that only reads, and the tables of the lake that it may name.
+
+    ``is_bound_first``: names and types can be checked without running any of it.
+    """
+
+    sql: str
+    tables: tuple[TableName, ...]
+    is_bound_first: bool
+
+
+def parse(sql: str) -> Statement:
+    """Read a query. Raises `UsageError` for what is not one, is more than one, or would write.
+
+    >>> [str(name) for name in parse('with a as (from silver.flights) from a join "gold"."Delays" using (x)').tables]
+    ['silver.flights', 'gold.delays']
+    """
+    with duckdb.connect() as connection:
+        try:
+            statements = connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise refused(error) from None
+    if len(statements) != 1:
+        found = f"{len(statements)} statements" if statements else "nothing to run"
+        raise UsageError(f"one query is needed, and here is {found}", next='lake query "select ..."')
+    words = _words(statements[0].query)
+    opener = next((word for word in words if word not in _BEFORE_OPENER), "")
+    if statements[0].type not in _READING or opener not in _OPENERS:
+        raise UsageError(
+            f"{opener.upper()} is no query, and the lake is read-only here: tables are written by jobs",
+            next="write SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE or EXPLAIN; lake tables lists the tables",
+        )
+    return Statement(statements[0].query, _tables(words), statements[0].type == duckdb.StatementType.SELECT)
+
+
+def _words(sql: str) -> list[str]:
+    """The words and signs of a query in lower case, quotes off, without comments and texts: by DuckDB's own lexer."""
+    body = sql.encode()
+    tokens = duckdb.tokenize(sql)
+    ends = [offset for offset, _ in tokens[1:]] + [len(body)]
+    spoken = [
+        body[start:end].decode().strip().lower()
+        for (start, kind), end in zip(tokens, ends, strict=True)
+        if kind not in (duckdb.token_type.comment, duckdb.token_type.string_const)
+    ]
+    return [word[1:-1].replace('""', '"') if word.startswith('"') else word for word in spoken]
+
+
+def _tables(words: Sequence[str]) -> tuple[TableName, ...]:
+    """What is written as ``zone.name``: the tables, and perhaps a column of an alias that is called as a zone.
+
+    So it is enough to fetch these. Whether a name is a table is DuckDB's to say, whose grammar no other parser has.
+    """
+    found: dict[TableName, None] = {}
+    for zone, dot, name in zip(words, words[1:], words[2:], strict=False):
+        if dot == "." and zone in TABLE_ZONES:
+            try:
+                found[TableName.parse(f"{zone}.{name}")] = None
+            except UsageError:
+                continue
+    return tuple(found)
+
+
+def connect(folder: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reaches files in ``folder`` alone, where it also spills, and cannot be talked out of it."""
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"set memory_limit = '{int(memory_gb * 1000)}MB'")
+    connection.execute(f"set temp_directory = {quote_text(folder / 'spill')}")
+    connection.execute("set TimeZone = 'UTC'")
+    # Without this, a name that is no table could be a Python variable of whoever calls.
+    connection.execute("set python_enable_replacements = false")
+    connection.execute("set autoinstall_known_extensions = false; set autoload_known_extensions = false")
+    connection.execute(f"set allowed_directories = [{quote_text(f'{folder}/')}]")
+    connection.execute("set enable_external_access = false; set lock_configuration = true")
+    for zone in TABLE_ZONES:
+        connection.execute(f"create schema {zone}")
+    return connection
+
+
+def show_table(
+    connection: duckdb.DuckDBPyConnection, name: TableName, schema: pl.Schema, files: Sequence[Path], folder: Path
+) -> None:
+    """Make a table's files readable under its name, in its schema; shown again, it has the new files.
+
+    The first file that is read has no rows and the schema: so a table without files has its types, and a column that
+    a file is older than is missing in its rows.
+    """
+    empty = folder / f"{name}.schema.parquet"
+    if not empty.exists():
+        schema.to_frame().write_parquet(empty)
+    paths = ", ".join(quote_text(path) for path in (empty, *files))
+    columns = ", ".join(quote_name(column) for column in schema)
+    connection.execute(
+        f"create or replace view {name.zone}.{quote_name(name.name)} as select {columns} "  # noqa: S608
+        f"from read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+    )
+
+
+class Answer:
+    """A query's result in Polars' types, in batches as they are asked for.
+
+    ``integers`` are the columns of 128-bit integers, which every sum of integers is: they come as decimals of 38 digits.
+    What Polars has no type for comes as text. Columns of one name are told apart: ``a``, ``a_1``.
+    """
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
+        names, types = distinct(relation.columns), relation.types
+        self.integers = [name for name, dtype in zip(names, types, strict=True) if dtype.id in ("hugeint", "uhugeint")]
+        columns = [
+            f"{f'#{i}' if (target := exact_type(dtype)) is None else f'cast(#{i} as {target})'} as {quote_name(name)}"
+            for i, (name, dtype) in enumerate(zip(names, types, strict=True), 1)
+        ]
+        self._relation = relation.project(", ".join(columns))
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows; the first frame is empty and tells the schema. Raises `UsageError` for a value that Polars does not have."""
+        reader = self._relation.to_arrow_reader(BATCH_ROWS)
+        yield pl.DataFrame(reader.schema.empty_table())
+        while (batch := _next(reader)) is not None:
+            yield _exact(batch)
+
+
+def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+    try:
+        return reader.read_next_batch()
+    except StopIteration:
+        return None
+    except (OSError, pa.ArrowException) as error:
+        # Arrow hands on as its own what DuckDB raises after the first batch.
+        raise UsageError(str(error).splitlines()[0], next="mend the query") from None
+
+
+def _exact(batch: pa.RecordBatch) -> pl.DataFrame:
+    """The batch as a frame. Raises `UsageError` where a value became missing on the way."""
+    frame = pl.DataFrame(batch)
+    for column, series in zip(batch.columns, frame, strict=True):
+        if column.null_count != series.null_count():
+            raise UsageError(
+                f"column {series.name!r} holds a value that {series.dtype} does not have, such as 24:00:00",
+                next=f"cast it in the query: {series.name}::varchar",
+            )
+    return frame
+
+
+def exact_type(dtype: DuckDBPyType) -> str | None:
+    """The type that a column is cast to so that Polars takes it exactly; None where it does so as it is.
+
+    >>> exact_type(DuckDBPyType("HUGEINT[]")), exact_type(DuckDBPyType("INTERVAL")), exact_type(DuckDBPyType("DATE"))
+    ('DECIMAL(38,0)[]', 'VARCHAR', None)
+    """
+    if dtype.id in ("hugeint", "uhugeint"):
+        return "DECIMAL(38,0)"
+    if dtype.id in _AS_TEXT:
+        return "VARCHAR"
+    if dtype.id == "null":
+        return "INTEGER"
+    if dtype.id not in ("list", "array", "struct", "map"):
+        return None
+    parts = dict(dtype.children)
+    size = parts.pop("size", None) if dtype.id == "array" else None
+    targets = {name: exact_type(part) for name, part in parts.items()}
+    if all(target is None for target in targets.values()):
+        return None
+    inner = {name: target or str(parts[name]) for name, target in targets.items()}
+    if dtype.id == "map":
+        return f"MAP({inner['key']}, {inner['value']})"
+    if dtype.id == "struct":
+        return f"STRUCT({', '.join(f'{quote_name(name)} {target}' for name, target in inner.items())})"
+    return f"{inner['child']}[{'' if size is None else size}]"
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number at those that came before.
+
+    >>> distinct(["a", "a", "b", "a_1", "a"])
+    ['a', 'a_1', 'b', 'a_1_1', 'a_2']
+    """
+    found: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in found:
+            number += 1
+            candidate = f"{name}_{number}"
+        found.append(candidate)
+    return found
+
+
+def refused(error: duckdb.Error) -> UsageError:
+    """What DuckDB said, in a line, with the advice that it gave."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    what = lines[0] if lines else type(error).__name__
+    if isinstance(error, duckdb.PermissionException):
+        return UsageError(what, next="a query reads the tables of the lake and nothing else: lake drop brings files in")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return UsageError(what, next="raise [compute] memory_gb in lake.toml, make room on the disk, or ask for less")
+    advice = next((line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))), "")
+    # What is raised as rows are made names a line of the query as it is wrapped here, not as it was written.
+    is_written = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)
+    place = next((line for line in lines[1:] if is_written and line.startswith("LINE ")), "")
+    return UsageError(what, next="; ".join(filter(None, (advice, place))) or "mend the query")
+
+
+def quote_name(name: str) -> str:
+    """A name as SQL writes it.
+
+    >>> quote_name('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str | Path) -> str:
+    """A text as SQL writes it.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + str(text).replace("'", "''") + "'"

@@ -1,0 +1,150 @@
+"""Data files on the local disk: immutable, so a copy is good for ever; bounded, so the least recently used go first.
+
+Whoever reads holds a lease: a folder of hard links of its own. So a file may be evicted at any time, by any process,
+and is there all the same until the last lease on it ends. A lease is locked while its holder lives; the kernel gives
+the lock up with the process, whatever its end, and the next holder sweeps what has none.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from catalog.errors import StoreError, UsageError
+from catalog.objects import ObjectStore
+from catalog.tables import DataFile, Snapshot
+
+PARALLEL_FETCHES = 8
+
+
+class Lease:
+    """Local copies of some tables' files, there until the lease ends; ``folder`` holds them and nobody else's."""
+
+    def __init__(self, folder: Path, shared: Path, objects: ObjectStore) -> None:
+        self.folder = folder
+        self._shared = shared
+        self._objects = objects
+
+    def files(self, snapshot: Snapshot) -> list[Path]:
+        """The files of a table's version, in its order; fetches what is not here. They are not to be changed.
+
+        Raises `NotFound`, `StoreError`, and `UsageError` where the disk is full.
+        """
+        with ThreadPoolExecutor(PARALLEL_FETCHES) as pool:
+            return list(
+                pool.map(lambda pair: self._local(snapshot, *pair), zip(snapshot.files, snapshot.uris(), strict=True))
+            )
+
+    def _local(self, snapshot: Snapshot, file: DataFile, uri: str) -> Path:
+        name = hashlib.sha256(f"{uri} {file.size_bytes}".encode()).hexdigest() + ".parquet"
+        mine, shared = self.folder / name, self._shared / name
+        if mine.exists():
+            return mine
+        if not _link_whole(shared, mine, file.size_bytes):
+            self._fetch(snapshot, file, mine)
+            with suppress(FileExistsError):
+                os.link(mine, shared)
+        # The time of a link is that of the file: this is what tells the least recently used.
+        os.utime(mine)
+        return mine
+
+    def _fetch(self, snapshot: Snapshot, file: DataFile, target: Path) -> None:
+        part = target.with_suffix(".part")
+        if shutil.disk_usage(self.folder).free < file.size_bytes:
+            raise UsageError(
+                f"{self._shared}: no room on the disk for {file.path} of {snapshot.name} ({file.size_bytes} bytes)",
+                next="make room there, or set a smaller [cache] size_gb in lake.toml",
+            )
+        self._objects.fetch(snapshot.name.zone, f"{snapshot.name.path}/{file.path}", part)
+        size_bytes = part.stat().st_size
+        if size_bytes != file.size_bytes:
+            raise StoreError(
+                f"{snapshot.name}: {file.path} has {size_bytes} bytes on the store, and {file.size_bytes} by its log",
+                next="the file was changed or cut on the store: bring it back from a backup",
+            )
+        part.rename(target)
+
+
+class FileCache:
+    """The cache in one folder, for any number of processes; it holds at most ``size_bytes_max`` between uses."""
+
+    def __init__(self, folder: Path, size_bytes_max: int) -> None:
+        self.folder = folder
+        self._size_bytes_max = size_bytes_max
+        self._leases = folder / "leases"
+
+    @contextmanager
+    def lease(self, objects: ObjectStore) -> Iterator[Lease]:
+        """A lease for one query or run. The bound is enforced when it ends, so that one may need more than the bound."""
+        self._leases.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = self._leases / uuid.uuid4().hex
+        with self._locked():
+            self._sweep()
+            held.mkdir(mode=0o700)
+            lock = os.open(_lock_of(held), os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield Lease(held, self.folder, objects)
+        finally:
+            with self._locked():
+                _remove(held)
+                self._shrink()
+            os.close(lock)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone among all processes; only ever for a few directory entries."""
+        lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _sweep(self) -> None:
+        """Remove the leases whose holders died."""
+        for held in [path for path in self._leases.iterdir() if path.is_dir()]:
+            lock = os.open(_lock_of(held), os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            else:
+                _remove(held)
+            finally:
+                os.close(lock)
+
+    def _shrink(self) -> None:
+        files = [(path.stat(), path) for path in self.folder.glob("*.parquet")]
+        kept_bytes = 0
+        for stat, path in sorted(files, key=lambda pair: pair[0].st_mtime_ns, reverse=True):
+            kept_bytes += stat.st_size
+            if kept_bytes > self._size_bytes_max:
+                path.unlink()
+
+
+def _link_whole(shared: Path, mine: Path, size_bytes: int) -> bool:
+    """Link a cached file into the lease; False where there is none, or one that a crash of the machine cut short."""
+    try:
+        os.link(shared, mine)
+    except FileNotFoundError:
+        return False
+    if mine.stat().st_size == size_bytes:
+        return True
+    mine.unlink()
+    shared.unlink(missing_ok=True)
+    return False
+
+
+def _lock_of(held: Path) -> Path:
+    return held.with_suffix(".lock")
+
+
+def _remove(held: Path) -> None:
+    shutil.rmtree(held, ignore_errors=True)
+    _lock_of(held).unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""SQL over the tables that a catalog commit pins: DuckDB over their files in the cache, and nothing else."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+
+from catalog.errors import NotFound, UsageError
+from catalog.zones import TableName
+from lake.engine import Answer, Statement, connect, parse, refused, show_table
+from lake.filecache import FileCache
+from lake.settings import Settings
+
+if TYPE_CHECKING:
+    from lake.reading import View
+
+_MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
+
+
+def run_query(view: "View", settings: Settings, sql: str) -> pl.LazyFrame:
+    """Run a query at once; its whole result, in memory, as a LazyFrame.
+
+    Sums of integers are Int64 where all fit, else Decimal(38, 0), never floats. Raises `UsageError` for bad SQL and for
+    what would write, `NotFound` for an unknown table with the nearest name, `StoreError`.
+    """
+    with _answered(view, settings, sql) as (answer, _):
+        return narrowed(pl.concat(list(answer.frames())).lazy(), answer.integers)
+
+
+def stream_query(view: "View", settings: Settings, sql: str) -> Iterator[pl.DataFrame]:
+    """Run a query as its rows are asked for, in memory that does not depend on how many there are.
+
+    The first frame is empty: every frame has its schema. Sums of integers are Decimal(38, 0). Close the iterator where it is not read to its
+    end. Raises as `run_query` does, when the first frame is asked for or any later one.
+    """
+    with _answered(view, settings, sql) as (answer, _):
+        yield from answer.frames()
+
+
+def save_query(view: "View", settings: Settings, sql: str, target: Path) -> int:
+    """Run a query into a Parquet file, all of it or nothing; the number of its rows. Types are those of `run_query`.
+
+    Memory does not depend on the number of rows. Raises as `run_query` does, and `OSError` where the file cannot be written.
+    """
+    with _answered(view, settings, sql) as (answer, folder):
+        spilled, rows = folder / "result.parquet", 0
+        frames = answer.frames()
+        first = next(frames).to_arrow()
+        with pq.ParquetWriter(spilled, first.schema) as writer:
+            writer.write_table(first)
+            for frame in frames:
+                writer.write_table(frame.to_arrow())
+        rows = pq.read_metadata(spilled).num_rows
+        part = target.with_name(f".{target.name}.part")
+        try:
+            # What type the sums have is known only now, when all of them are.
+            narrowed(pl.scan_parquet(spilled, glob=False), answer.integers).sink_parquet(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return rows
+
+
+def cache_of(settings: Settings) -> FileCache:
+    """The project's cache of data files."""
+    return FileCache(settings.state / "cache", int(settings.cache_gb * 1e9))
+
+
+def narrowed(frame: pl.LazyFrame, integers: Sequence[str]) -> pl.LazyFrame:
+    """The frame with those of the columns of whole decimals as Int64 whose values all fit.
+
+    >>> from decimal import Decimal
+    >>> frame = pl.LazyFrame({"n": [Decimal(7), None]}, schema={"n": pl.Decimal(38, 0)})
+    >>> narrowed(frame, ["n"]).collect().to_dict(as_series=False)
+    {'n': [7, None]}
+    """
+    if not integers:
+        return frame
+    small = pl.col(*integers).cast(pl.Int64, strict=False)
+    fits = frame.select((small.is_null() == pl.col(*integers).is_null()).all()).collect(engine="streaming").row(0)
+    return frame.with_columns(pl.col(name).cast(pl.Int64) for name, fit in zip(integers, fits, strict=True) if fit)
+
+
+@contextmanager
+def _answered(view: "View", settings: Settings, sql: str) -> Iterator[tuple[Answer, Path]]:
+    """A query's answer, and a folder of its own for what it needs on disk; both are gone afterwards."""
+    statement = parse(sql)
+    snapshots = [view.snapshot(str(name)) for name in statement.tables if str(name) in view.commit.tables]
+    with (
+        cache_of(settings).lease(view.objects) as lease,
+        closing(connect(lease.folder, settings.memory_gb)) as connection,
+        _explained(view, statement),
+    ):
+        for snapshot in snapshots:
+            show_table(connection, snapshot.name, snapshot.schema, [], lease.folder)
+        if statement.is_bound_first:
+            # Over the empty tables, so that a slip of the pen is told before anything large is fetched.
+            Answer(connection.sql(statement.sql))
+        for snapshot in snapshots:
+            show_table(connection, snapshot.name, snapshot.schema, lease.files(snapshot), lease.folder)
+        yield Answer(connection.sql(statement.sql)), lease.folder
+
+
+@contextmanager
+def _explained(view: "View", statement: Statement) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        missing = _MISSING.search(str(error))
+        if missing is not None and isinstance(error, duckdb.CatalogException):
+            raise _not_found(view, statement, missing[1]) from None
+        raise refused(error) from None
+
+
+def _not_found(view: "View", statement: Statement, name: str) -> UsageError:
+    """The error for a name that is no table: which ones are near, or of the same name in a zone."""
+    if "." not in name:
+        unpublished = [str(table) for table in statement.tables if str(table) not in view.commit.tables]
+        name = next((full for full in unpublished if full.endswith(f".{name.lower()}")), name)
+    same = [full for full in view.names() if TableName.parse(full).name == name.lower()]
+    near = same or get_close_matches(name.lower(), view.names(), n=1)
+    asks_zone = same and "." not in name
+    told = f"{'write the zone too:' if asks_zone else 'the nearest name is'} {' or '.join(near)}"
+    there = f"there are: {', '.join(view.names()) or 'none yet'}"
+    return NotFound(f"no table {name} at commit {view.commit.number}", next=told if near else there)
