@@ -1,7 +1,7 @@
 """DuckDB as the lake's SQL engine: bounded, cut off from everything but one folder, and with exact results.
 
-Its memory limit bounds what it sorts, joins and groups, which then goes to disk. It does not cap the process, whose peak
-is some 100 to 200 MB more: the interpreter, and batches on their way out.
+Its memory limit bounds what it sorts, joins and groups, which then goes to disk. It does not cap the process, whose
+peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,13 @@ _BEFORE_OPENER = {"explain", "analyze", "format", "json", "text", "html", "graph
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """MULTI is what a PIVOT becomes whose columns depend on the data."""
 
-_AS_TEXT = {"interval", "bit", "bignum", "union", "time with time zone", "variant", "geometry", "enum", "uuid"}
+_NESTED = ("list", "array", "struct", "map")
+_AS_TEXT = ("interval", "bit", "bignum", "union", "time with time zone", "variant", "geometry", "enum", "uuid")
+_EXACT = dict.fromkeys(_AS_TEXT, "VARCHAR") | {
+    "hugeint": "DECIMAL(38,0)",
+    "uhugeint": "DECIMAL(38,0)",
+    "null": "INTEGER",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def parse(sql: str) -> Statement:
     if statements[0].type not in _READING or opener not in _OPENERS:
         raise UsageError(
             f"{opener.upper()} is no query, and the lake is read-only here: tables are written by jobs",
-            next="write SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE or EXPLAIN; lake tables lists the tables",
+            next="write SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE or EXPLAIN; lake tables lists them",
         )
     return Statement(statements[0].query, _tables(words), statements[0].type == duckdb.StatementType.SELECT)
 
@@ -91,7 +97,7 @@ def _tables(words: Sequence[str]) -> tuple[TableName, ...]:
 
 
 def connect(folder: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reaches files in ``folder`` alone, where it also spills, and cannot be talked out of it."""
+    """A database in memory that reaches files in ``folder`` alone, where it also spills, whatever a query says."""
     connection = duckdb.connect(":memory:")
     connection.execute(f"set memory_limit = '{int(memory_gb * 1000)}MB'")
     connection.execute(f"set temp_directory = {quote_text(folder / 'spill')}")
@@ -128,7 +134,7 @@ def show_table(
 class Answer:
     """A query's result in Polars' types, in batches as they are asked for.
 
-    ``integers`` are the columns of 128-bit integers, which every sum of integers is: they come as decimals of 38 digits.
+    ``integers`` are the columns of 128-bit integers, as every sum of integers is: they come as decimals of 38 digits.
     What Polars has no type for comes as text. Columns of one name are told apart: ``a``, ``a_1``.
     """
 
@@ -142,7 +148,7 @@ class Answer:
         self._relation = relation.project(", ".join(columns))
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows; the first frame is empty and tells the schema. Raises `UsageError` for a value that Polars does not have."""
+        """The rows; the first frame is empty. Raises `UsageError` for a bad query, or a value that Polars lacks."""
         reader = self._relation.to_arrow_reader(BATCH_ROWS)
         yield pl.DataFrame(reader.schema.empty_table())
         while (batch := _next(reader)) is not None:
@@ -177,16 +183,9 @@ def exact_type(dtype: DuckDBPyType) -> str | None:
     >>> exact_type(DuckDBPyType("HUGEINT[]")), exact_type(DuckDBPyType("INTERVAL")), exact_type(DuckDBPyType("DATE"))
     ('DECIMAL(38,0)[]', 'VARCHAR', None)
     """
-    if dtype.id in ("hugeint", "uhugeint"):
-        return "DECIMAL(38,0)"
-    if dtype.id in _AS_TEXT:
-        return "VARCHAR"
-    if dtype.id == "null":
-        return "INTEGER"
-    if dtype.id not in ("list", "array", "struct", "map"):
-        return None
-    parts = dict(dtype.children)
-    size = parts.pop("size", None) if dtype.id == "array" else None
+    if dtype.id not in _NESTED:
+        return _EXACT.get(dtype.id)
+    parts = {name: part for name, part in dtype.children if isinstance(part, DuckDBPyType)}
     targets = {name: exact_type(part) for name, part in parts.items()}
     if all(target is None for target in targets.values()):
         return None
@@ -195,7 +194,7 @@ def exact_type(dtype: DuckDBPyType) -> str | None:
         return f"MAP({inner['key']}, {inner['value']})"
     if dtype.id == "struct":
         return f"STRUCT({', '.join(f'{quote_name(name)} {target}' for name, target in inner.items())})"
-    return f"{inner['child']}[{'' if size is None else size}]"
+    return f"{inner['child']}[{dict(dtype.children).get('size', '')}]"
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -80,7 +80,7 @@ class FileCache:
 
     @contextmanager
     def lease(self, objects: ObjectStore) -> Iterator[Lease]:
-        """A lease for one query or run. The bound is enforced when it ends, so that one may need more than the bound."""
+        """A lease for one query or run. The bound is enforced when it ends, so that one query may need more."""
         self._leases.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = self._leases / uuid.uuid4().hex
         with self._locked():

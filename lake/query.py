@@ -36,8 +36,8 @@ def run_query(view: "View", settings: Settings, sql: str) -> pl.LazyFrame:
 def stream_query(view: "View", settings: Settings, sql: str) -> Iterator[pl.DataFrame]:
     """Run a query as its rows are asked for, in memory that does not depend on how many there are.
 
-    The first frame is empty: every frame has its schema. Sums of integers are Decimal(38, 0). Close the iterator where it is not read to its
-    end. Raises as `run_query` does, when the first frame is asked for or any later one.
+    The first frame is empty: every frame has its schema. Sums of integers are Decimal(38, 0). Close the iterator where
+    it is not read to its end. Raises as `run_query` does, when the first frame is asked for or any later one.
     """
     with _answered(view, settings, sql) as (answer, _):
         yield from answer.frames()
@@ -46,7 +46,7 @@ def stream_query(view: "View", settings: Settings, sql: str) -> Iterator[pl.Data
 def save_query(view: "View", settings: Settings, sql: str, target: Path) -> int:
     """Run a query into a Parquet file, all of it or nothing; the number of its rows. Types are those of `run_query`.
 
-    Memory does not depend on the number of rows. Raises as `run_query` does, and `OSError` where the file cannot be written.
+    Memory does not depend on the number of rows. Raises as `run_query` does, and `OSError` where it cannot be written.
     """
     with _answered(view, settings, sql) as (answer, folder):
         spilled, rows = folder / "result.parquet", 0
