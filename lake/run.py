@@ -1,6 +1,5 @@
 """One run: ingest and promote, in order, with one publication."""
 
-import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +27,6 @@ from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
 from lake.promote.plan import Step
 from lake.promote.runner import Desk, Outcome, plan_run, promote
-from lake.promote.sql import Limits
 from lake.reading import Lake
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
@@ -159,8 +157,7 @@ def _promote(
 def _desk(lake: Lake, identity: str) -> Iterator[Desk]:
     """What the jobs work with: limits from the settings, and a scratch folder that is gone afterwards."""
     with scratch_folder(lake.settings.state) as scratch:
-        limits = Limits(lake.settings.memory_gb, os.cpu_count() or 1)
-        yield Desk(lake.store, lake.objects, scratch, partial(_fetched, lake, scratch), identity, limits)
+        yield Desk(lake.store, lake.objects, scratch, partial(_fetched, lake, scratch), identity, lake.settings.memory_gb)
 
 
 def _fetched(lake: Lake, scratch: Path, snapshot: Snapshot) -> list[Path]:

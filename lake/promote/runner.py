@@ -79,9 +79,10 @@ def promote(
     """Run the jobs that have something new, in the order given (`find_jobs` gives one that works).
 
     ``base`` is the commit that the run reads: silver and gold at its pins, or as this run made them; ``heads`` are
-    the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its table
-    at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once. Raises `StoreError`,
-    `Conflict`: what was committed by then is not published, and does no harm.
+    the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its
+    table at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once.
+
+    Raises `StoreError`, `Conflict`: what was committed by then is not published, and does no harm.
     """
     sources = _Sources(base, heads, desk.tables)
     failed: dict[TableName, TableName] = {}

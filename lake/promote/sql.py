@@ -82,7 +82,7 @@ def _refused(dtype: DuckDBPyType) -> str | None:
         return str(dtype.id)
     if dtype.id not in _NESTED:
         return None
-    inner = [part for name, part in dtype.children if name != "size" or dtype.id != "array"]
+    inner = [part for _, part in dtype.children if isinstance(part, DuckDBPyType)]
     found = (part.id if part.id in _EXACT else _refused(part) for part in inner)
     return next((each for each in found if each is not None), None)
 

@@ -14,7 +14,6 @@ from lake.promote.declare import Job
 from lake.promote.find import arrange
 from lake.promote.plan import Step
 from lake.promote.runner import Desk, Outcome, plan_run, promote
-from lake.promote.sql import Limits
 
 
 class Promotion:
@@ -83,10 +82,10 @@ class Promotion:
         return Desk(
             tables=self.tables,
             objects=self.objects,
-            scratch=self.folder / "scratch",
+            scratch=self.folder,
             local_files=self._local_files,
             run=f"run-{uuid.uuid4().hex[:8]}",
-            limits=Limits(memory_gb=0.5, threads=2),
+            memory_gb=0.5,
         )
 
     def _heads(self, jobs: Sequence[Job]) -> dict[TableName, Snapshot]:

@@ -101,8 +101,11 @@ def test_a_parameter_without_a_table_is_refused() -> None:
 
 
 def test_a_job_without_sources_is_refused() -> None:
+    def nothing() -> pl.LazyFrame:
+        return pl.LazyFrame()
+
     with pytest.raises(UsageError, match=r"silver\.x reads no table"):
-        job("silver.x")(lambda: pl.LazyFrame())
+        job("silver.x")(nothing)
 
 
 def test_an_unknown_action_names_the_nearest() -> None:

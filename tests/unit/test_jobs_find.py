@@ -1,4 +1,4 @@
-"""Jobs are found in a project's folder and checked against each other; each mistake names its file, line and way out."""
+"""Jobs are found in a project's folder and checked against each other; a mistake names its file, line and way out."""
 
 from pathlib import Path
 

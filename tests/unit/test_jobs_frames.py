@@ -35,7 +35,7 @@ def test_tokens_are_counted_by_column_where_they_are() -> None:
 
 
 def test_what_a_table_cannot_hold_is_refused() -> None:
-    with pytest.raises(TypeRefused, match="nanoseconds|'d'"):
+    with pytest.raises(TypeRefused, match="column 'd' is Duration"):
         made(lambda rows: rows.select(d=pl.duration(days=pl.col("m"))))
 
 

