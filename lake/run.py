@@ -1,5 +1,6 @@
 """One run: ingest and promote, in order, with one publication."""
 
+import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,10 +24,12 @@ from ingestion.ingest import Policy
 from ingestion.ingest import ingest as ingest_landing
 from ingestion.manifest import datasets_begun
 from ingestion.parser import ParserLimits
+from lake.filecache import Lease
 from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
 from lake.promote.plan import Step
 from lake.promote.runner import Desk, Outcome, plan_run, promote
+from lake.query import cache_of
 from lake.reading import Lake
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
@@ -155,18 +158,22 @@ def _promote(
 
 @contextmanager
 def _desk(lake: Lake, identity: str) -> Iterator[Desk]:
-    """What the jobs work with: limits from the settings, and a scratch folder that is gone afterwards."""
-    with scratch_folder(lake.settings.state) as scratch:
-        yield Desk(lake.store, lake.objects, scratch, partial(_fetched, lake, scratch), identity, lake.settings.memory_gb)
+    """What the jobs work with; its scratch folder is gone afterwards."""
+    with scratch_folder(lake.settings.state) as scratch, cache_of(lake.settings).lease(lake.objects) as lease:
+        local_files = partial(_linked, lease, scratch)
+        yield Desk(lake.store, lake.objects, scratch, local_files, identity, lake.settings.memory_gb)
 
 
-def _fetched(lake: Lake, scratch: Path, snapshot: Snapshot) -> list[Path]:
+def _linked(lease: Lease, scratch: Path, snapshot: Snapshot) -> list[Path]:
+    """A snapshot's files out of the cache, linked to below the scratch folder, which is all that a SQL job reaches."""
     folder = scratch / str(snapshot.name) / str(snapshot.version)
     folder.mkdir(parents=True, exist_ok=True)
-    for file in snapshot.files:
-        if not (folder / file.path).exists():
-            lake.objects.fetch(snapshot.name.zone, f"{snapshot.name.path}/{file.path}", folder / file.path)
-    return [folder / file.path for file in snapshot.files]
+    files = []
+    for cached, file in zip(lease.files(snapshot), snapshot.files, strict=True):
+        files.append(folder / file.path)
+        if not files[-1].exists():
+            os.link(cached, files[-1])
+    return files
 
 
 def _proposal(
