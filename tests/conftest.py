@@ -14,7 +14,7 @@ from tests.support.stores import SERVERS, Stores, lake_on
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """``stores("minio")`` is the endpoint of a real server, started at the first call and stopped with the session."""
     with ExitStack() as stack:
-        yield Stores(tmp_path_factory.mktemp, stack.enter_context)
+        yield Stores(tmp_path_factory.mktemp, stack)
 
 
 @pytest.fixture(params=SERVERS)

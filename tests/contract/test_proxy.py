@@ -68,7 +68,12 @@ def test_an_answer_is_given_as_often_as_said(proxy: Proxy, store: ObjectStore, d
             store.get(Zone.BRONZE, "key")
     assert store.get(Zone.BRONZE, "key") == b"body"
     rule = proxy.answer(503, "*", "/key", times=None)
-    proxy.on_request(lambda _: rule.hits == 3 and proxy.remove(rule), "GET", "/key", times=None)
+
+    def relent(_: Request) -> None:
+        if rule.hits == 3:
+            proxy.remove(rule)
+
+    proxy.on_request(relent, "GET", "/key", times=None)
     assert store.get(Zone.BRONZE, "key") == b"body"
     assert rule.hits == 3
 

@@ -60,6 +60,7 @@ class Rule:
     lose_reply: bool = False
     cut_after_bytes: int | None = None
     rewrite: Callable[[bytes], bytes] | None = None
+    alter: Callable[[bytes], bytes] | None = None
     hits: int = field(default=0)
 
     @property
@@ -76,7 +77,8 @@ class Rule:
 class Proxy:
     """A proxy on a free port before ``upstream``; a context manager. Rules may come and go while it runs.
 
-    Of several rules that match, those that wait, call or rewrite all act; of those that answer, lose or cut, the first.
+    Of several rules that match, those that wait, call, alter or rewrite all act; of those that answer, lose or cut, the
+    first.
     Paths are regular expressions searched in the decoded ``/bucket/key?query``; the method may be ``*``.
     """
 
@@ -121,6 +123,10 @@ class Proxy:
     def rewrite(self, change: Callable[[bytes], bytes], method: str, path_regex: str, times: int | None = None) -> Rule:
         """Forward, and pass on ``change(body)`` instead of the body of the answer."""
         return self._add(method, path_regex, times, rewrite=change)
+
+    def alter(self, change: Callable[[bytes], bytes], method: str, path_regex: str, times: int | None = 1) -> Rule:
+        """Forward ``change(body)``, which must be of the same length, instead of the body of the request."""
+        return self._add(method, path_regex, times, alter=change)
 
     def delay(self, seconds: float, method: str, path_regex: str, times: int | None = None) -> Rule:
         """Wait before forwarding."""
@@ -203,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif final is not None and final.answer is not None:
             self._answer(request, *final.answer)
         else:
-            reply = self._ask()
+            reply = self._ask([rule.alter for rule in rules if rule.alter is not None])
             self._pass_on(request, reply, final, rewrites)
             # Reading to the end closes a reply unless its body is empty, and an open one blocks the connection.
             reply.close()
@@ -248,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._stream(reply, headers)
 
-    def _ask(self) -> http.client.HTTPResponse:
+    def _ask(self, alterations: list[Callable[[bytes], bytes]]) -> http.client.HTTPResponse:
         """Send the request on, over the connection that this client's earlier requests used, and await the answer."""
         connection = self._connection()
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -259,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
         if chunked:
             connection.putheader("Transfer-Encoding", "chunked")
         connection.endheaders()
-        for piece in self._body():
+        for piece in _altered(self._body(), alterations):
             connection.send(_chunk(piece) if chunked else piece)
         if chunked:
             connection.send(_chunk(b""))
@@ -315,6 +321,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """The log is `Proxy.log`."""
+
+
+def _altered(pieces: Iterator[bytes], alterations: list[Callable[[bytes], bytes]]) -> Iterator[bytes]:
+    if not alterations:
+        return pieces
+    body = b"".join(pieces)
+    for change in alterations:
+        body = change(body)
+    return iter([body])
 
 
 def _sized(headers: list[tuple[str, str]], size_bytes: int) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,13 +72,13 @@ def lake_on(endpoint: Endpoint) -> Endpoint:
 class Stores:
     """The servers of one test session, each started when the first test asks for it."""
 
-    def __init__(self, folder_of: Callable[[str], Path], start: Callable[[object], Endpoint]) -> None:
+    def __init__(self, folder_of: Callable[[str], Path], stack: ExitStack) -> None:
         self._folder_of = folder_of
-        self._start = start
+        self._stack = stack
         self._endpoints: dict[str, Endpoint] = {}
 
     def __call__(self, server: str) -> Endpoint:
         """Where that server answers."""
         if server not in self._endpoints:
-            self._endpoints[server] = self._start(running(server, self._folder_of(server)))
+            self._endpoints[server] = self._stack.enter_context(running(server, self._folder_of(server)))
         return self._endpoints[server]

@@ -8,7 +8,8 @@ import pytest
 from catalog.errors import StoreError, UsageError
 from catalog.objects import Endpoint
 from lake.local import Keys, Local, Process, write_keys, write_local
-from lake.settings import KEYS, Settings, Value, cache_root, find_project
+from lake.options import KEYS, Value
+from lake.settings import Settings, cache_root, find_project
 
 KEY_VARIABLES = {"LAKE_STORE_ACCESS_KEY": "the-access-key", "LAKE_STORE_SECRET_KEY": "the-secret-key"}
 
