@@ -1,7 +1,7 @@
 """SQL over the tables that a catalog commit pins: DuckDB over their files in the cache, and nothing else."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,7 +33,7 @@ def run_query(view: "View", settings: Settings, sql: str) -> pl.LazyFrame:
         return narrowed(pl.concat(list(answer.frames())).lazy(), answer.integers)
 
 
-def stream_query(view: "View", settings: Settings, sql: str) -> Iterator[pl.DataFrame]:
+def stream_query(view: "View", settings: Settings, sql: str) -> Generator[pl.DataFrame, None, None]:
     """Run a query as its rows are asked for, in memory that does not depend on how many there are.
 
     The first frame is empty: every frame has its schema. Sums of integers are Decimal(38, 0). Close the iterator where
@@ -44,12 +44,12 @@ def stream_query(view: "View", settings: Settings, sql: str) -> Iterator[pl.Data
 
 
 def save_query(view: "View", settings: Settings, sql: str, target: Path) -> int:
-    """Run a query into a Parquet file, all of it or nothing; the number of its rows. Types are those of `run_query`.
+    """Run a query into a Parquet file; the number of its rows. Types are those of `run_query`.
 
     Memory does not depend on the number of rows. Raises as `run_query` does, and `OSError` where it cannot be written.
     """
     with _answered(view, settings, sql) as (answer, folder):
-        spilled, rows = folder / "result.parquet", 0
+        spilled = folder / "result.parquet"
         frames = answer.frames()
         first = next(frames).to_arrow()
         with pq.ParquetWriter(spilled, first.schema) as writer:
@@ -57,13 +57,8 @@ def save_query(view: "View", settings: Settings, sql: str, target: Path) -> int:
             for frame in frames:
                 writer.write_table(frame.to_arrow())
         rows = pq.read_metadata(spilled).num_rows
-        part = target.with_name(f".{target.name}.part")
-        try:
-            # What type the sums have is known only now, when all of them are.
-            narrowed(pl.scan_parquet(spilled, glob=False), answer.integers).sink_parquet(part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        # What type the sums have is known only now, when all of them are.
+        narrowed(pl.scan_parquet(spilled, glob=False), answer.integers).sink_parquet(target)
     return rows
 
 
