@@ -14,7 +14,7 @@ from catalog.ledger import Entry, Fate, taken
 from catalog.tables import DataFile, Snapshot, Tables
 from catalog.zones import Zone
 from ingestion.correct import take_back
-from ingestion.manifest import Delivery, Manifest
+from ingestion.manifest import Delivery, Manifest, Outcome
 from ingestion.parser import Parsed, Parser, ParseRequest, Rejected
 
 COMBINED_BYTES = 128 * 1024**2
@@ -120,10 +120,10 @@ class Absorber:
         self._added: list[DataFile] = []
         self._pending = _Pending()
 
-    def absorb(self, archived: Sequence[int]) -> Absorbed:
+    def absorb(self, outcome: Outcome) -> Absorbed:
         """Parse what was archived, against the table as it is. Raises `StoreError`; a bad file is an entry, not an error."""
         before = set(self._history.by_file)
-        entries = self._read_all(archived)
+        entries = self._read_all(outcome.archived)
         self._flush()
         corrected = (
             {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before} if self._replacing else set()
@@ -131,8 +131,8 @@ class Absorber:
         taken_back = take_back(self._tables, self._head, corrected)
         withdrawn = (
             self._entry(index, delivery, Fate.WITHDRAWN)
-            for index, delivery in enumerate(self._manifest.deliveries)
-            if delivery.is_withdrawn and not delivery.is_marker
+            for index, delivery in ((index, self._manifest.deliveries[index]) for index in outcome.withdrawn)
+            if not delivery.is_marker
         )
         return Absorbed(
             added=(*taken_back.kept, *self._added),

@@ -22,7 +22,9 @@ from catalog.tables import Change, Snapshot, Tables
 from catalog.zones import Zone
 from ingestion import landing
 from ingestion.absorb import Absorber
-from ingestion.manifest import Delivery, Manifest
+from ingestion.manifest import Delivery, Manifest, Outcome
+
+ARCHIVED, WITHDRAWN = "archived", "withdrawn"
 
 LOOKS_MAX = 10
 """How often a delivery that is listed and yet not found is looked for, before it is left for the next batch."""
@@ -51,43 +53,43 @@ class Finisher:
 
     def finish(self, manifest: Manifest) -> Finished:
         """Do what is left to do of a batch. Raises `StoreError`: then it may be called again, by anyone."""
-        archived = self._agree(manifest)
-        committed = self._commit(manifest, archived)
+        outcome = self._agree(manifest)
+        committed = self._commit(manifest, outcome)
         entries = self._record(manifest, committed)
-        self._clear(manifest, archived)
+        self._clear(manifest, outcome)
         self._objects.create(Zone.CATALOG, manifest.object("done"), b"{}")
         reach("batch.done")
         return Finished(manifest, committed.version, entries)
 
-    def _agree(self, manifest: Manifest) -> list[int]:
+    def _agree(self, manifest: Manifest) -> Outcome:
         """Archive what can be archived, and create the outcome; whoever is first says which deliveries it holds."""
         key = manifest.object("outcome.json")
         if not self._objects.exists(Zone.CATALOG, key):
             with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
                 found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
-            archived = [index for index, is_archived in enumerate(found) if is_archived]
-            self._objects.create(Zone.CATALOG, key, json.dumps({"format": 1, "archived": archived}).encode())
+            outcome = {which: [i for i, was in enumerate(found) if was == which] for which in (ARCHIVED, WITHDRAWN)}
+            self._objects.create(Zone.CATALOG, key, json.dumps({"format": 1} | outcome).encode())
             reach("outcome.created")
-        outcome: dict[str, list[int]] = json.loads(self._objects.get(Zone.CATALOG, key))
-        return outcome["archived"]
+        agreed: dict[str, list[int]] = json.loads(self._objects.get(Zone.CATALOG, key))
+        return Outcome(tuple(agreed[ARCHIVED]), tuple(agreed[WITHDRAWN]))
 
-    def _archive(self, manifest: Manifest, index: int) -> bool:
-        """Copy one delivery; False where it was withdrawn, is gone by a fresh listing, or keeps hiding."""
+    def _archive(self, manifest: Manifest, index: int) -> str | None:
+        """Copy one delivery: archived; withdrawn where a fresh listing lacks it; None where it is listed and hides."""
         delivery: Delivery = manifest.deliveries[index]
         if delivery.is_withdrawn:
-            return False
+            return WITHDRAWN
         for _ in range(LOOKS_MAX):
             try:
                 self._objects.copy_version(delivery.version, Zone.BRONZE, manifest.archive(index))
             except NotFound:
                 if not landing.is_there(self._objects, delivery):
-                    return False
+                    return WITHDRAWN
             else:
                 reach("delivery.archived")
-                return True
-        return False
+                return ARCHIVED
+        return None
 
-    def _commit(self, manifest: Manifest, archived: list[int]) -> Snapshot:
+    def _commit(self, manifest: Manifest, outcome: Outcome) -> Snapshot:
         """The version of bronze that holds the batch: found, or made by this attempt."""
         before = -1 if manifest.bronze_version is None else manifest.bronze_version
         while True:
@@ -95,7 +97,7 @@ class Finisher:
             made = self._tables.find_operation(manifest.table, manifest.name, after=before)
             if made is not None:
                 return made
-            absorbed = self._absorber(manifest, head).absorb(archived)
+            absorbed = self._absorber(manifest, head).absorb(outcome)
             account = manifest.object(f"account-{uuid.uuid4().hex}.json")
             self._objects.put(Zone.CATALOG, account, _encode(absorbed.entries))
             try:
@@ -126,9 +128,9 @@ class Finisher:
         reach("ledger.committed")
         return entries
 
-    def _clear(self, manifest: Manifest, archived: list[int]) -> None:
+    def _clear(self, manifest: Manifest, outcome: Outcome) -> None:
         """Take out of landing what is safe in bronze or was withdrawn; what is neither stays, and comes again."""
-        safe = set(archived)
+        safe = set(outcome.archived)
         landing.clear(self._objects, [d for i, d in enumerate(manifest.deliveries) if i in safe or d.is_withdrawn])
         reach("delivery.cleared")
 
@@ -145,5 +147,3 @@ def _decode(body: bytes) -> tuple[Entry, ...]:
         for name in ("arrived_at", "ingested_at"):
             entry[name] = datetime.fromisoformat(entry[name])
     return tuple(Entry(**entry) for entry in fields)
-
-

@@ -63,13 +63,13 @@ def ingest(
                 numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
                 finished += _tell(done, told)
             found = landing.find(tables.objects, wanted)
-            fresh = {d for deliveries in found.values() for d in deliveries} - seen
+            fresh = {dataset: deliveries for dataset, deliveries in found.items() if not seen.issuperset(deliveries)}
             if not fresh:
                 break
-            seen |= fresh
-            for dataset, deliveries in found.items():
-                number = numbers.get(dataset, 0) + 1
-                finished += _tell(_take(tables, finisher, dataset, number, deliveries), told)
+            for dataset, deliveries in fresh.items():
+                done = _take(tables, finisher, dataset, numbers.get(dataset, 0) + 1, deliveries)
+                seen.update(*(batch.manifest.deliveries for batch in done))
+                finished += _tell(done, told)
     return finished
 
 

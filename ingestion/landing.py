@@ -69,5 +69,3 @@ def clear(objects: ObjectStore, deliveries: Iterable[Delivery]) -> None:
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
         for _ in pool.map(lambda d: objects.delete_version(Zone.LANDING, d.key, d.version_id), deliveries):
             pass
-
-

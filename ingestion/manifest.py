@@ -79,6 +79,14 @@ class Manifest:
         return f"batches/{self.name}/{name}"
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch's deliveries, by index: archived, or withdrawn by then. What is neither comes again."""
+
+    archived: tuple[int, ...]
+    withdrawn: tuple[int, ...]
+
+
 def manifests(dataset: str) -> str:
     """The prefix of a dataset's sequence of manifests in the catalog bucket."""
     return f"manifests/{dataset}"

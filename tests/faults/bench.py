@@ -57,6 +57,10 @@ class Bench:
         assert newest.is_marker
         self.drops.append(Drop(key, newest.version_id, None))
 
+    def remove(self, drop: Drop) -> None:
+        """Delete one version for good, which leaves nothing."""
+        self.objects.delete_version(Zone.LANDING, drop.key, drop.version_id)
+
     def ingest(self, *datasets: str, told: Callable[[Finished], None] = lambda _: None) -> list[Finished]:
         """Take in what landed, in this process."""
         return ingest.ingest(self.tables, policy(self.on_correction), datasets, told)
