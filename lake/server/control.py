@@ -96,7 +96,7 @@ def down(settings: Settings, say: Say) -> bool:
             process.stop(found)
         if local is not None:
             _forget_process(local)
-    say(f"stopped {settings.server.value}" if running else "nothing to stop: the store is not running")
+    say(f"stopped {settings.server.value or 'the store'}" if running else "nothing to stop: the store is not running")
     return bool(running)
 
 
