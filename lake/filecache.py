@@ -108,7 +108,7 @@ class FileCache:
 
     def _sweep(self) -> None:
         """Remove the leases whose holders died."""
-        for held in [path for path in self._leases.iterdir() if path.is_dir()]:
+        for held in {path.with_suffix("") for path in self._leases.iterdir()}:
             lock = os.open(_lock_of(held), os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
