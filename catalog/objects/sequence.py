@@ -1,8 +1,9 @@
 """A numbered sequence of immutable objects: whoever creates number n has made it, and n exists only after n - 1."""
 
 import json
+from contextlib import suppress
 
-from catalog.errors import NotFound
+from catalog.errors import NotFound, StoreError
 from catalog.objects.store import ObjectStore
 
 DIGITS = 20
@@ -34,10 +35,14 @@ class Sequence:
         return self._store.get(self._zone, self._key(number))
 
     def create(self, number: int, body: bytes) -> bool:
-        """Make the object of that number; True when our bytes stand there. Raises `StoreError`."""
+        """Make the object of that number; True when our bytes stand there. Raises `StoreError`.
+
+        A hint that cannot be moved is no failure: the object is there, and the next writer moves the hint.
+        """
         made = self._store.create(self._zone, self._key(number), body)
         if made:
-            self._move_hint(number)
+            with suppress(StoreError):
+                self._move_hint(number)
         return made
 
     def _hint(self) -> tuple[int, str | None]:

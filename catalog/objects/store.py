@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,16 +74,21 @@ class ObjectStore:
     def replace(self, zone: str, key: str, body: bytes, etag: str | None) -> str | None:
         """Put an object only where ``etag`` (None: nothing) still stands; the new etag, or None when it does not.
 
-        After a lost reply the bytes that stand there are compared with ours. Raises `StoreError`.
+        A refusal of the first try is the truth. After a try whose answer is not known the bytes that stand there are
+        compared with ours. Raises `StoreError`, `NotFound` (no bucket).
         """
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        tries = count(1)
 
         def put() -> str | None:
+            is_first = next(tries) == 1
             try:
                 return _etag(self._put(zone, key, body, **condition))
             except Refusal as refusal:
-                if refusal.status not in (404, 412):
+                if refusal.status not in (404, 412) or refusal.code == "NoSuchBucket":
                     raise
+            if is_first:
+                return None
             try:
                 found, standing = self.get_with_etag(zone, key)
             except NotFound:
@@ -149,7 +155,10 @@ class ObjectStore:
         return True
 
     def list_objects(self, zone: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
-        """The objects under a prefix in the order of their keys, asked for by the thousand. Raises `StoreError`."""
+        """The objects under a prefix, asked for by the thousand. Raises `StoreError`.
+
+        In the order of their keys where these are letters, digits and ``-_./``: SeaweedFS sorts others as it likes.
+        """
         after: dict[str, Any] = {"StartAfter": start_after} if start_after else {}
         while True:
             page = self._page("list_objects_v2", zone, prefix, after)

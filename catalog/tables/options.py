@@ -20,9 +20,14 @@ def polars_options(endpoint: Endpoint) -> dict[str, str]:
 
 
 def delta_options(endpoint: Endpoint) -> dict[str, str]:
-    """Options for delta-rs: conditional PUTs, which such stores must be told of, and limits to its patience."""
+    """Options for delta-rs: conditional PUTs, which such stores must be told of, and limits to its patience.
+
+    Polars sends a checksum with what it writes; delta-rs has to be asked for one, or SeaweedFS keeps a commit that was
+    altered on its way.
+    """
     return polars_options(endpoint) | {
         "aws_conditional_put": "etag",
+        "aws_checksum_algorithm": "sha256",
         "timeout": "60s",
         "connect_timeout": "5s",
         "max_retries": "3",
