@@ -1,5 +1,6 @@
 """The demo: New York's flights of 2013, from CSV files to published findings."""
 
+import calendar
 import csv
 import hashlib
 import importlib.resources
@@ -8,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -93,7 +95,7 @@ def _worst_month(view: View) -> Finding:
     sql = "select * from gold.delays_by_month order by mean_dep_delay desc limit 1"
     row = _first(view, sql)
     return Finding(
-        f"Month {row['month']} was the worst: {row['mean_dep_delay']:.1f} minutes late at departure on average, "
+        f"{calendar.month_name[row['month']]} was the worst month: {row['mean_dep_delay']:.1f} minutes late at departure on average, "
         f"{row['late_share']:.0%} of flights more than a quarter of an hour.",
         sql,
     )
@@ -114,7 +116,7 @@ def _visibility(view: View) -> Finding:
     sql = "select * from gold.delays_by_weather where visibility in ('under 2 miles', '10 miles') order by visibility"
     clear, thick = view.query(sql).collect().rows(named=True)
     return Finding(
-        f"With under 2 miles of visibility {thick['cancelled'] / thick['flights']:.0%} of flights were cancelled and the "
+        f"With under 2 miles of visibility {thick['cancelled'] / thick['flights']:.0%} of flights were cancelled, the "
         f"others left {_late(thick['mean_dep_delay'])}; in clear air {clear['cancelled'] / clear['flights']:.1%}, and "
         f"{_late(clear['mean_dep_delay'])}.",
         sql,
@@ -125,6 +127,6 @@ def _late(minutes: float) -> str:
     return f"{abs(minutes):.1f} minutes {'late' if minutes >= 0 else 'early'}"
 
 
-def _first(view: View, sql: str) -> dict[str, object]:
+def _first(view: View, sql: str) -> dict[str, Any]:
     frame: pl.DataFrame = view.query(sql).collect()
     return frame.row(0, named=True)

@@ -64,7 +64,7 @@ def _keys(files: Sequence[Path], dataset: str) -> dict[str, Path]:
 
 
 def _lies_there(objects: ObjectStore, key: str, path: Path) -> bool:
-    """Whether the newest version of the key has the file's bytes: their MD5 is the etag of an object put in one part."""
+    """Whether the key's newest version has the file's bytes: their MD5 is the etag of an object put in one part."""
     newest: VersionInfo | None = next((v for v in objects.list_versions(Zone.LANDING, key) if v.key == key), None)
     if newest is None or newest.is_marker or newest.size_bytes != path.stat().st_size:
         return False

@@ -19,8 +19,8 @@ def examples_folder() -> Path:
 def init(folder: Path, *, example: str | None = None, server: str | None = None) -> bool:
     """Make a project in a folder, out of an example or empty; False, and nothing is changed, where there is one.
 
-    ``server`` is written into ``lake.toml``. Raises `UsageError` for an example that there is not, and for a folder that
-    holds something else under the names that a project uses.
+    ``server`` is written into ``lake.toml``. Raises `UsageError` for an example that there is not, and for a folder
+    that holds something else under the names that a project uses.
     """
     if (folder / FILE).exists():
         return False

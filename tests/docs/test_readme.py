@@ -23,7 +23,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The files that git has or would take, in a folder of their own; stores that were started there are stopped."""
     folder = tmp_path_factory.mktemp("clone") / "lake"
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in listed.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():
@@ -38,7 +41,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     """A shell script as a newcomer's shell would run it; it must succeed."""
-    environ = {name: value for name, value in environment("").items() if name not in {"LAKE_STORE_SERVER", "VIRTUAL_ENV"}}
+    environ = {
+        name: value for name, value in environment("").items() if name not in {"LAKE_STORE_SERVER", "VIRTUAL_ENV"}
+    }
     done = subprocess.run(
         ["bash", "-euc", script], cwd=folder, env=environ, capture_output=True, text=True, timeout=280, check=False
     )
@@ -104,7 +109,10 @@ def test_a_lake_of_ones_own(clone: Path) -> None:
     (jobs / "gold").mkdir()
     (jobs / "prices.py").write_text(PYTHON[1], encoding="utf-8")
     (jobs / "gold" / "prices_by_month.sql").write_text(SQL[0], encoding="utf-8")
-    told = run(clone, "source .venv/bin/activate; cd my-lake; lake run; lake query 'select price from gold.prices_by_month' --format csv; lake down")
+    told = run(
+        clone,
+        "source .venv/bin/activate; cd my-lake; lake run; lake query 'select price from gold.prices_by_month' --format csv; lake down",
+    )
     assert told.stdout.split() == ["price", "1.225"]
 
 
