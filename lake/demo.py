@@ -95,7 +95,8 @@ def _worst_month(view: View) -> Finding:
     sql = "select * from gold.delays_by_month order by mean_dep_delay desc limit 1"
     row = _first(view, sql)
     return Finding(
-        f"{calendar.month_name[row['month']]} was the worst month: {row['mean_dep_delay']:.1f} minutes late at departure on average, "
+        f"{calendar.month_name[row['month']]} was the worst month: departures {row['mean_dep_delay']:.1f} minutes late "
+        f"on average, "
         f"{row['late_share']:.0%} of flights more than a quarter of an hour.",
         sql,
     )

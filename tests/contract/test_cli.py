@@ -92,7 +92,9 @@ def test_files_that_cannot_be_dropped(fast_endpoint: Endpoint, project: Path) ->
     refused(lake_command(fast_endpoint, project, "drop", "absent.csv", "--into", "prices"), 2, "absent.csv")
     refused(lake_command(fast_endpoint, project, "drop", "jobs", "--into", "prices"), 2, "is a folder")
     refused(
-        lake_command(fast_endpoint, project, "drop", "prices.csv", "twin/prices.csv", "--into", "prices"), 2, "same name"
+        lake_command(fast_endpoint, project, "drop", "prices.csv", "twin/prices.csv", "--into", "prices"),
+        2,
+        "same name",
     )
     refused(lake_command(fast_endpoint, project, "drop", "prices.csv", "--into", "Prices 2026"), 2, "prices_2026")
     refused(lake_command(fast_endpoint, project, "drop", "prices.csv"), 2, "--into")
@@ -130,7 +132,9 @@ def test_a_failed_expectation_and_its_mending(fast_endpoint: Endpoint, project: 
     assert "silver.prices" not in lake_command(fast_endpoint, project, "tables").stdout
     job.write_text(JOB % 'expect.rule("cheap", pl.col("price") < 2, action="quarantine")')
     assert lake_command(fast_endpoint, project, "run").returncode == 0
-    counted = lake_command(fast_endpoint, project, "query", "select count(*) as n from silver.prices", "--format", "csv")
+    counted = lake_command(
+        fast_endpoint, project, "query", "select count(*) as n from silver.prices", "--format", "csv"
+    )
     assert counted.stdout == "n\n1\n"
     assert "cheap" in lake_command(fast_endpoint, project, "quarantine").stdout
     aside = "select count(*) as n from catalog.quarantine"

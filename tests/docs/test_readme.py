@@ -109,10 +109,8 @@ def test_a_lake_of_ones_own(clone: Path) -> None:
     (jobs / "gold").mkdir()
     (jobs / "prices.py").write_text(PYTHON[1], encoding="utf-8")
     (jobs / "gold" / "prices_by_month.sql").write_text(SQL[0], encoding="utf-8")
-    told = run(
-        clone,
-        "source .venv/bin/activate; cd my-lake; lake run; lake query 'select price from gold.prices_by_month' --format csv; lake down",
-    )
+    query = "lake query 'select price from gold.prices_by_month' --format csv"
+    told = run(clone, f"source .venv/bin/activate; cd my-lake; lake run; {query}; lake down")
     assert told.stdout.split() == ["price", "1.225"]
 
 
