@@ -8,9 +8,7 @@ NULL_TOKENS = frozenset(
     ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "..", "...", ":", "\\n", "?"]
 )
 
-_NUMBER = re.compile(
-    r"[+-]?(\d+([.,]\d+)?|[.,]\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?%?"
-)
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)?|[.,]\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?%?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([AaPp][Mm])?"
 _ZONE = r"(\s?(Z|UTC|[+-]\d{2}:?\d{2}))?"
 _DATE = re.compile(

@@ -95,11 +95,15 @@ def _written(out: Path, columns: Sequence[str]) -> Account:
     """The rows' side of the account: what the Parquet file holds, read back."""
     positions = {name: f"c{position}" for position, name in enumerate(columns)}
     values = [pl.col(name) for name in positions.values()]
-    sums = pl.scan_parquet(out, glob=False).rename(positions).select(
-        pl.len().alias("records"),
-        pl.sum_horizontal(value.count().cast(pl.Int64) for value in values).alias("values"),
-        pl.col("_line").max().fill_null(0).alias("last_line"),
-        pl.sum_horizontal(value.str.len_bytes().cast(pl.Int64).sum() for value in values).alias("value_bytes"),
+    sums = (
+        pl.scan_parquet(out, glob=False)
+        .rename(positions)
+        .select(
+            pl.len().alias("records"),
+            pl.sum_horizontal(value.count().cast(pl.Int64) for value in values).alias("values"),
+            pl.col("_line").max().fill_null(0).alias("last_line"),
+            pl.sum_horizontal(value.str.len_bytes().cast(pl.Int64).sum() for value in values).alias("value_bytes"),
+        )
     )
     return Account(*(int(value) for value in sums.collect(engine="streaming").row(0)))
 

@@ -98,7 +98,7 @@ def test_what_is_no_plain_table_is_refused_with_its_line(
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b" \r\n\n", b"\xef\xbb\xbf\n"])
 @pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
 def test_an_empty_file_is_refused_as_empty(file: Path, data: bytes, name: str) -> None:
-    with pytest.raises(FileRefused, match="^the file is empty$"):
+    with pytest.raises(FileRefused, match=r"^the file is empty$"):
         judged(file, data, name)
 
 

@@ -1,0 +1,269 @@
+"""Hostile input stays outside: the worker has no keys, has limits, and its end costs the file that caused it only."""
+
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import psutil
+import pytest
+
+from catalog.errors import DataRefused
+from ingestion.parser import Parsed, Parser, ParseRequest, ParserLimits, Rejected
+
+LIMITS = ParserLimits(memory_bytes=2 << 30, seconds_max=60)
+ROWS = 3_200_000
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def request(folder: Path, data: bytes | Path = b"a,b\n1,2\n", name: str = "in/table.csv") -> ParseRequest:
+    if isinstance(data, bytes):
+        path = folder / "landed"
+        path.write_bytes(data)
+    else:
+        path = data
+    return ParseRequest(path, name, folder / "out.parquet", name, "b-1", AT)
+
+
+@pytest.fixture(scope="module")
+def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About 150 MB that the gate lets pass."""
+    path = tmp_path_factory.mktemp("big") / "big.csv"
+    part = b"".join(b"%d,some text that takes room %d,%d.5\n" % (row, row * 7, row) for row in range(ROWS // 32))
+    path.write_bytes(b"id,text,value\n" + 32 * part)
+    return path
+
+
+@pytest.fixture
+def parser(tmp_path: Path) -> Iterator[Parser]:
+    with Parser(tmp_path, LIMITS) as started:
+        yield started
+
+
+def started_worker(parser: Parser, folder: Path) -> int:
+    """The pid of a worker that has answered once."""
+    assert isinstance(parser.parse(request(folder)), Parsed)
+    assert parser.worker_pid is not None
+    return parser.worker_pid
+
+
+@contextmanager
+def while_it_works(pid: int, happening: Callable[[], object]) -> Iterator[None]:
+    """Freeze the worker so that it cannot answer, and let something happen to it once it has been asked."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def wait_until_asked() -> None:
+        with open(f"/proc/{pid}/fd/0", "rb") as asked:
+            while struct.unpack("i", fcntl.ioctl(asked, termios.FIONREAD, bytes(4)))[0] == 0:
+                time.sleep(0.01)
+        happening()
+
+    thread = threading.Thread(target=wait_until_asked)
+    thread.start()
+    yield
+    thread.join()
+
+
+def assert_next_file_is_read_by_another_worker(parser: Parser, folder: Path, before: int) -> None:
+    assert not psutil.pid_exists(before)
+    assert started_worker(parser, folder) != before
+
+
+def test_the_worker_knows_no_key_of_its_parent(parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "s3cr3t-0f-the-parent"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LAKE_STORE_SECRET_KEY", "WEED_JWT_SIGNING_KEY", "HOME"):
+        monkeypatch.setenv(name, secret)
+    pid = started_worker(parser, tmp_path)
+    environment = Path(f"/proc/{pid}/environ").read_bytes()
+    names = {entry.split(b"=")[0].decode() for entry in environment.split(b"\0") if entry}
+    assert secret.encode() not in environment
+    assert names <= {"PATH", "LANG", "LC_ALL", "POLARS_MAX_THREADS", "PYTHONPATH", "TMPDIR"}
+    assert secret not in " ".join(psutil.Process(pid).cmdline())
+
+
+def test_the_worker_holds_no_open_file_of_its_parent(parser: Parser, tmp_path: Path) -> None:
+    kept = tmp_path / "keys"
+    kept.write_text("secret")
+    with kept.open() as file:
+        os.set_inheritable(file.fileno(), True)
+        pid = started_worker(parser, tmp_path)
+        assert str(kept) not in {opened.path for opened in psutil.Process(pid).open_files()}
+
+
+def test_the_worker_has_given_up_privileges_core_dumps_and_the_terminal(parser: Parser, tmp_path: Path) -> None:
+    pid = started_worker(parser, tmp_path)
+    process = psutil.Process(pid)
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert process.rlimit(psutil.RLIMIT_NOFILE)[1] <= 4096
+    assert process.rlimit(psutil.RLIMIT_AS)[1] <= 2 * LIMITS.memory_bytes + (8 << 30)
+    assert process.rlimit(psutil.RLIMIT_FSIZE)[0] < 2 << 30
+    assert Path(process.cwd()) == tmp_path
+    assert os.getsid(pid) == pid
+
+
+def test_a_module_planted_in_the_scratch_folder_is_not_imported(parser: Parser, tmp_path: Path) -> None:
+    (tmp_path / "polars.py").write_text("raise SystemExit(9)")
+    (tmp_path / "ingestion").mkdir()
+    assert isinstance(parser.parse(request(tmp_path)), Parsed)
+
+
+def test_one_worker_serves_many_files(parser: Parser, tmp_path: Path) -> None:
+    first = started_worker(parser, tmp_path)
+    assert isinstance(parser.parse(request(tmp_path, b"")), Rejected)
+    assert started_worker(parser, tmp_path) == first
+
+
+def test_a_file_that_takes_too_much_memory_is_stopped(tmp_path: Path, big_file: Path) -> None:
+    with Parser(tmp_path, ParserLimits(memory_bytes=200_000_000, seconds_max=60)) as parser:
+        before = started_worker(parser, tmp_path)
+        outcome = parser.parse(request(tmp_path, big_file))
+        assert outcome == Rejected("worker", "the parser was stopped: it needed more than 200 MB of memory", None)
+        assert not (tmp_path / "out.parquet").exists()
+        assert_next_file_is_read_by_another_worker(parser, tmp_path, before)
+
+
+def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, big_file: Path) -> None:
+    with Parser(tmp_path, ParserLimits(memory_bytes=2 << 30, seconds_max=0.05)) as parser:
+        outcome = parser.parse(request(tmp_path, big_file))
+        assert outcome == Rejected("worker", "the parser was stopped: it needed more than 0.05 s", None)
+        assert not (tmp_path / "out.parquet").exists()
+        assert parser.worker_pid is None
+
+
+def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
+    with Parser(tmp_path, ParserLimits(memory_bytes=2 << 30, seconds_max=3)) as parser:
+        before = started_worker(parser, tmp_path)
+        os.kill(before, signal.SIGSTOP)
+        outcome = parser.parse(request(tmp_path))
+        assert outcome == Rejected("worker", "the parser was stopped: it needed more than 3 s", None)
+        assert_next_file_is_read_by_another_worker(parser, tmp_path, before)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGABRT])
+def test_a_worker_that_dies_costs_its_file_only(parser: Parser, tmp_path: Path, end: signal.Signals) -> None:
+    before = started_worker(parser, tmp_path)
+
+    def end_it() -> None:
+        os.kill(before, end)
+        os.kill(before, signal.SIGCONT)
+
+    with while_it_works(before, end_it):
+        outcome = parser.parse(request(tmp_path))
+    assert outcome == Rejected("worker", f"the parser was stopped: it ended with {end.name}", None)
+    assert not (tmp_path / "out.parquet").exists()
+    assert_next_file_is_read_by_another_worker(parser, tmp_path, before)
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish\n", b"[1]\n", b'{"kind": "parsed"}\n', b'{"rows": 1}\n', b"\xff\n"])
+def test_a_worker_that_answers_rubbish_costs_its_file_only(parser: Parser, tmp_path: Path, rubbish: bytes) -> None:
+    before = started_worker(parser, tmp_path)
+    with while_it_works(before, lambda: reply_pipe(before).write_bytes(rubbish)):
+        outcome = parser.parse(request(tmp_path))
+    reason = "the parser was stopped: it gave an answer that makes no sense"
+    assert outcome == Rejected("worker", reason, None)
+    assert_next_file_is_read_by_another_worker(parser, tmp_path, before)
+
+
+def test_a_worker_that_died_between_two_files_costs_neither(parser: Parser, tmp_path: Path) -> None:
+    before = started_worker(parser, tmp_path)
+    os.kill(before, signal.SIGKILL)
+    while psutil.Process(before).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert started_worker(parser, tmp_path) != before
+
+
+def test_what_the_parser_raises_is_a_reason_without_a_traceback(parser: Parser, tmp_path: Path) -> None:
+    outcome = parser.parse(request(tmp_path, tmp_path / "absent"))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.rule, "Traceback" in outcome.reason, "\n" in outcome.reason) == ("parser", False, False)
+    assert "No such file" in outcome.reason
+    assert "Traceback" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_refused_file_leaves_no_output_of_an_earlier_attempt(parser: Parser, tmp_path: Path) -> None:
+    started_worker(parser, tmp_path)
+    assert (tmp_path / "out.parquet").exists()
+    assert parser.parse(request(tmp_path, b"a,b\n1,2,3\n4,5,6\n")) == Rejected(
+        "header", "line 1 has 2 fields, most lines have 3: lines above the header are not read yet", 1
+    )
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_the_worker_ends_with_its_parser(tmp_path: Path) -> None:
+    with Parser(tmp_path, LIMITS) as parser:
+        pid = started_worker(parser, tmp_path)
+    assert not psutil.pid_exists(pid)
+
+
+def test_the_worker_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = f"""
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from ingestion.parser import Parser, ParserLimits, ParseRequest
+folder = Path({str(tmp_path)!r})
+(folder / "landed").write_text("a,b\\n1,2\\n")
+parser = Parser(folder, ParserLimits(1 << 30, 60))
+parser.parse(ParseRequest(folder / "landed", "t.csv", folder / "o", "t.csv", "b", datetime.now(UTC)))
+print(parser.worker_pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        assert psutil.wait_procs([worker], timeout=30)[1] == []
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, big_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file larger than the limit is read within the limit."""
+    monkeypatch.setenv("POLARS_MAX_THREADS", "2")
+    larger = tmp_path / "larger.csv"
+    with larger.open("wb") as file:
+        for _ in range(4):
+            file.write(big_file.read_bytes())
+    with Parser(tmp_path, ParserLimits(memory_bytes=larger.stat().st_size - (1 << 20), seconds_max=200)) as parser:
+        outcome = parser.parse(request(tmp_path, larger))
+    assert isinstance(outcome, Parsed), outcome
+    assert outcome.rows == outcome.records == 4 * ROWS + 3
+
+
+def test_parsed_files_are_combined_in_their_order(parser: Parser, tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        asked = request(tmp_path, f"a,b\n{number},x\n{number},y\n".encode(), f"in/{number}.csv")
+        assert isinstance(parser.parse(asked), Parsed)
+        paths.append(asked.out.rename(tmp_path / f"part-{number}.parquet"))
+    assert parser.combine(paths, tmp_path / "all.parquet") == 6
+    frame = pl.read_parquet(tmp_path / "all.parquet")
+    assert frame["a"].to_list() == ["0", "0", "1", "1", "2", "2"]
+    assert frame.schema == pl.read_parquet_schema(paths[0])
+
+
+def test_files_that_cannot_be_combined_are_refused_and_leave_nothing(parser: Parser, tmp_path: Path) -> None:
+    asked = request(tmp_path)
+    assert isinstance(parser.parse(asked), Parsed)
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(asked.out.read_bytes()[:-200])
+    with pytest.raises(DataRefused, match="2 parsed files could not be made one"):
+        parser.combine([asked.out, broken], tmp_path / "all.parquet")
+    assert not (tmp_path / "all.parquet").exists()
+
+
+def reply_pipe(pid: int) -> Path:
+    """The worker's end of the pipe on which it answers."""
+    folder = Path(f"/proc/{pid}/fd")
+    pipes = [entry for entry in folder.iterdir() if os.readlink(entry).startswith("pipe:") and entry.name != "0"]
+    assert len(pipes) == 1
+    return pipes[0]
