@@ -19,7 +19,7 @@ def readable(*ids: object) -> bytes:
     return b"id,note\n" + b"".join(f"{i},note {i}\n".encode() for i in ids)
 
 
-UNREADABLE = (b"id,note\n1\n", b"\x89PNG\r\n\x1a\n\x00\x00", b"", b"id,note\n\xff,x\n")
+UNREADABLE = (b"id,note\n1,one\n2\n", b"\x89PNG\r\n\x1a\n\x00\x00", b"", b"id,note\n\xff,x\n")
 """Files that no reader here can read: a short row, a picture, nothing at all, no UTF-8."""
 
 
