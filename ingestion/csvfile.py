@@ -32,10 +32,16 @@ def read_csv(request: ParseRequest) -> Parsed:
         refuse_footer(_last_row(request.path, shape, dialect), shape.last_line)
     columns = _order(dialect.columns, request.columns)
     _write(request, dialect, shape, columns)
-    counted, written = _counted(shape, dialect), _written(request.out, columns)
+    account = close_account(request.out, columns, shape, dialect)
+    return Parsed(account.records, shape.records - 1, shape.lines, columns, dialect.header, dialect.as_dict())
+
+
+def close_account(out: Path, columns: Sequence[str], shape: Shape, dialect: Dialect) -> Account:
+    """What a Parquet file holds; raises `FileRefused` where that is not what the gate counted in the CSV file."""
+    counted, written = _counted(shape, dialect), _written(out, columns)
     if counted != written:
         raise FileRefused("account", f"the account does not close: {_difference(counted, written)}")
-    return Parsed(written.records, counted.records, shape.lines, columns, dialect.header, dialect.as_dict())
+    return written
 
 
 def _order(found: tuple[str, ...], expected: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class _Stopped(Exception):
 class Parser:
     """Parses files in a worker process that has limits and no keys. A context manager: the worker ends with it.
 
-    ``scratch`` is a folder of the caller's, the worker's working directory; its log is ``worker.log`` there.
+    ``scratch`` is a folder of the caller's, the worker's working directory; its log is ``worker.log`` there. To be used
+    from one thread: the kernel ends a worker together with the thread that started it.
     """
 
     def __init__(self, scratch: Path, limits: ParserLimits) -> None:

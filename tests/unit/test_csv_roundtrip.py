@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from ingestion.csvfile import read_csv
+from ingestion.csvfile import close_account, read_csv
+from ingestion.dialect import understand
+from ingestion.gate import measure
 from ingestion.protocol import Parsed, ParseRequest
 from ingestion.refusal import FileRefused
 
@@ -174,6 +177,31 @@ def test_other_columns_than_those_of_the_table_are_refused_by_name(folder: Path)
 def test_a_note_below_the_table_is_refused(folder: Path) -> None:
     with pytest.raises(FileRefused, match="line 3 looks like a note below the table"):
         read(folder, b"a,b,c\n1,2,3\nSource: survey,,\n")
+
+
+ALTERATIONS: list[tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = [
+    (lambda frame: frame.head(2), "3 records were counted, 2 rows were read"),
+    (lambda frame: frame.with_columns(pl.col("b").replace("", None)), "6 values were counted, 5 were read"),
+    (
+        lambda frame: frame.with_columns(pl.col("b").str.replace('"', "")),
+        "the values have 7 bytes, the rows that were read 6",
+    ),
+    (lambda frame: frame.with_columns(pl.col("_line") + 1), "the last record begins on line 4, its row says 5"),
+]
+
+
+@pytest.mark.parametrize(("alter", "words"), ALTERATIONS)
+def test_the_account_does_not_close_over_rows_that_differ_from_the_file(
+    folder: Path, alter: Callable[[pl.DataFrame], pl.DataFrame], words: str
+) -> None:
+    """A row lost, an empty text made null, a character lost, a line miscounted: each is found without the parser."""
+    asked = request(folder, b'a,b\n1,x\n2,""\n3,"p""q"\n')
+    parsed = read_csv(asked)
+    shape, dialect = measure(asked.path, ",", 2), understand(asked.path, asked.name)
+    assert close_account(asked.out, parsed.columns, shape, dialect).records == 3
+    alter(pl.read_parquet(asked.out)).write_parquet(asked.out)
+    with pytest.raises(FileRefused, match=words):
+        close_account(asked.out, parsed.columns, shape, dialect)
 
 
 def test_lines_are_right_where_records_are_read_in_parallel(folder: Path) -> None:
