@@ -64,10 +64,14 @@ class ObjectStore:
             try:
                 self._put(zone, key, body, IfNoneMatch="*")
             except Refusal as refusal:
-                if refusal.status == 412:
-                    return self.get(zone, key) == body
-                raise
-            return True
+                if refusal.status != 412:
+                    raise
+            else:
+                return True
+            try:
+                return self.get(zone, key) == body
+            except NotFound:
+                raise Refusal(409, "Deleted") from None
 
         return patiently(put, f"create {zone}/{key}")
 
