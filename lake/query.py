@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
@@ -15,15 +14,13 @@ from catalog.errors import NotFound, UsageError
 from catalog.zones import TableName
 from lake.engine import Answer, Statement, connect, parse, refused, show_table
 from lake.filecache import FileCache
+from lake.published import Published
 from lake.settings import Settings
-
-if TYPE_CHECKING:
-    from lake.reading import View
 
 _MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
 
 
-def run_query(view: "View", settings: Settings, sql: str) -> pl.LazyFrame:
+def run_query(view: Published, settings: Settings, sql: str) -> pl.LazyFrame:
     """Run a query at once; its whole result, in memory, as a LazyFrame.
 
     Sums of integers are Int64 where all fit, else Decimal(38, 0), never floats. Raises `UsageError` for bad SQL and for
@@ -33,7 +30,7 @@ def run_query(view: "View", settings: Settings, sql: str) -> pl.LazyFrame:
         return narrowed(pl.concat(list(answer.frames())).lazy(), answer.integers)
 
 
-def stream_query(view: "View", settings: Settings, sql: str) -> Generator[pl.DataFrame, None, None]:
+def stream_query(view: Published, settings: Settings, sql: str) -> Generator[pl.DataFrame, None, None]:
     """Run a query as its rows are asked for, in memory that does not depend on how many there are.
 
     The first frame is empty: every frame has its schema. Sums of integers are Decimal(38, 0). Close the iterator where
@@ -43,7 +40,7 @@ def stream_query(view: "View", settings: Settings, sql: str) -> Generator[pl.Dat
         yield from answer.frames()
 
 
-def save_query(view: "View", settings: Settings, sql: str, target: Path) -> int:
+def save_query(view: Published, settings: Settings, sql: str, target: Path) -> int:
     """Run a query into a Parquet file; the number of its rows. Types are those of `run_query`.
 
     Memory does not depend on the number of rows. Raises as `run_query` does, and `OSError` where it cannot be written.
@@ -83,7 +80,7 @@ def narrowed(frame: pl.LazyFrame, integers: Sequence[str]) -> pl.LazyFrame:
 
 
 @contextmanager
-def _answered(view: "View", settings: Settings, sql: str) -> Iterator[tuple[Answer, Path]]:
+def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[Answer, Path]]:
     """A query's answer, and a folder of its own for what it needs on disk; both are gone afterwards."""
     statement = parse(sql)
     snapshots = [view.snapshot(str(name)) for name in statement.tables if str(name) in view.commit.tables]
@@ -103,7 +100,7 @@ def _answered(view: "View", settings: Settings, sql: str) -> Iterator[tuple[Answ
 
 
 @contextmanager
-def _explained(view: "View", statement: Statement) -> Iterator[None]:
+def _explained(view: Published, statement: Statement) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
@@ -113,7 +110,7 @@ def _explained(view: "View", statement: Statement) -> Iterator[None]:
         raise refused(error) from None
 
 
-def _not_found(view: "View", statement: Statement, name: str) -> UsageError:
+def _not_found(view: Published, statement: Statement, name: str) -> UsageError:
     """The error for a name that is no table: which ones are near, or of the same name in a zone."""
     if "." not in name:
         unpublished = [str(table) for table in statement.tables if str(table) not in view.commit.tables]

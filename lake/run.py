@@ -30,10 +30,10 @@ from lake.promote.find import find_jobs, select
 from lake.promote.plan import Step
 from lake.promote.runner import Desk, Outcome, plan_run, promote
 from lake.query import cache_of
-from lake.reading import Lake
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
 from lake.settings import Settings
+from lake.workspace import Workspace
 
 TRIES_MAX = 3
 PARALLEL_OPENS = 8
@@ -58,7 +58,7 @@ class RunResult:
 
 
 def run(
-    lake: Lake,
+    lake: Workspace,
     names: Sequence[str] = (),
     *,
     datasets: Sequence[str] = (),
@@ -96,7 +96,7 @@ def run(
     raise AssertionError("unreachable")
 
 
-def plan(lake: Lake, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
+def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
     """What a run would do: files in landing by dataset, and each job with the reason; nothing is changed.
 
     A job over a dataset that has files waiting is planned as things are now, before they are taken in. Raises
@@ -120,36 +120,36 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def bronze_heads(lake: Lake) -> dict[TableName, Snapshot]:
+def bronze_heads(lake: Workspace) -> dict[TableName, Snapshot]:
     """The bronze tables at their heads, which are always valid. Raises `StoreError`."""
     names = [TableName(Zone.BRONZE, dataset) for dataset in datasets_begun(lake.objects)]
     with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
         return {name: head for name, head in zip(names, pool.map(lake.store.open, names), strict=True) if head}
 
 
-def _jobs(lake: Lake) -> list[Job]:
+def _jobs(lake: Workspace) -> list[Job]:
     return find_jobs(lake.settings.project, _expected(lake))
 
 
-def _expected(lake: Lake) -> set[TableName]:
+def _expected(lake: Workspace) -> set[TableName]:
     """The tables that a job may read without another job making them: bronze, as begun or as it lies in landing."""
     datasets = {*datasets_begun(lake.objects), *landing.find(lake.objects)}
     return {TableName(Zone.BRONZE, dataset) for dataset in datasets}
 
 
-def _require_safe(lake: Lake) -> None:
+def _require_safe(lake: Workspace) -> None:
     """Probe a store before the first commit to it. Raises `UnsafeStore`."""
     if lake.log.head().number == 0:
         probe(lake.objects)
 
 
-def _ingest(lake: Lake, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:
+def _ingest(lake: Workspace, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:
     with scratch_folder(lake.settings.state) as scratch:
         return tuple(ingest_landing(lake.store, replace(policy_of(lake.settings), scratch=scratch), datasets, told))
 
 
 def _promote(
-    lake: Lake, names: Sequence[str], base: Commit, bronze: Mapping[TableName, Snapshot], identity: str, told: Told
+    lake: Workspace, names: Sequence[str], base: Commit, bronze: Mapping[TableName, Snapshot], identity: str, told: Told
 ) -> tuple[Outcome, ...]:
     jobs = select(_jobs(lake), names) if names else _jobs(lake)
     with _desk(lake, identity) as desk:
@@ -157,7 +157,7 @@ def _promote(
 
 
 @contextmanager
-def _desk(lake: Lake, identity: str) -> Iterator[Desk]:
+def _desk(lake: Workspace, identity: str) -> Iterator[Desk]:
     """What the jobs work with; its scratch folder is gone afterwards."""
     with scratch_folder(lake.settings.state) as scratch, cache_of(lake.settings).lease(lake.objects) as lease:
         local_files = partial(_linked, lease, scratch)
@@ -177,7 +177,7 @@ def _linked(lease: Lease, scratch: Path, snapshot: Snapshot) -> list[Path]:
 
 
 def _proposal(
-    lake: Lake,
+    lake: Workspace,
     identity: str,
     batches: Sequence[Finished],
     outcomes: Sequence[Outcome],
