@@ -94,7 +94,7 @@ class Finisher:
         before = -1 if manifest.bronze_version is None else manifest.bronze_version
         while True:
             head = self._tables.open(manifest.table)
-            made = self._tables.find_operation(manifest.table, manifest.name, after=before)
+            made = None if head is None else self._tables.find_operation(head, manifest.name, after=before)
             if made is not None:
                 return made
             absorbed = self._absorber(manifest, head).absorb(outcome)

@@ -80,6 +80,17 @@ def find_operation(objects: ObjectStore, name: TableName, operation: str, after:
     return None
 
 
+def require_commit_info(objects: ObjectStore, name: TableName, version: int) -> dict[str, Any]:
+    """What the commit of a version that is known to be there says of itself.
+
+    Raises `StoreError`, also where the store denies the commit: taken for absent, it would be made again.
+    """
+    info = read_commit_info(objects, name, version)
+    if info is None:
+        raise StoreError(f"the store denies version {version} of {name}, which is there", next="run again")
+    return info
+
+
 def read_commit_info(objects: ObjectStore, name: TableName, version: int) -> dict[str, Any] | None:
     """What the commit of that version says of itself, None where there is no such version. Raises `StoreError`."""
     try:

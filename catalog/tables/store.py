@@ -99,10 +99,16 @@ class Tables:
             raise StoreError(f"{change.name} was committed but cannot be opened", next="run again: nothing is lost")
         return made
 
-    def find_operation(self, name: TableName, operation: str, after: int) -> Snapshot | None:
-        """The version later than ``after`` that an operation made, None where it made none. Raises `StoreError`."""
-        version = committing.find_operation(self.objects, name, operation, after)
-        return None if version is None else self.open(name, version)
+    def find_operation(self, head: Snapshot, operation: str, after: int) -> Snapshot | None:
+        """The version later than ``after``, up to ``head``, that an operation made; None where it made none of them.
+
+        Raises `StoreError`.
+        """
+        for version in range(after + 1, head.version + 1):
+            info = committing.require_commit_info(self.objects, head.name, version)
+            if info.get(committing.OPERATION) == operation:
+                return self.open(head.name, version)
+        return None
 
     def _describe(self, name: TableName, path: str, size_bytes: int) -> DataFile:
         return describe(self.objects, name.zone, name.path, path, size_bytes)
@@ -113,7 +119,7 @@ class Tables:
                 f"{name} lets Delta delete its old log entries, and with them versions that the catalog pins",
                 next="set its property delta.enableExpiredLogCleanup to false, then read it again",
             )
-        info = committing.read_commit_info(self.objects, name, handle.version()) or {}
+        info = committing.require_commit_info(self.objects, name, handle.version())
         actions = pa.table(handle.get_add_actions()).to_pylist()
         return Snapshot(
             name=name,
