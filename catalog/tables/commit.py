@@ -109,14 +109,15 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
     """Replace all rows and the schema. delta-rs does both in one overwrite, but for two things that come before it.
 
     It lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the table
-    afterwards; and a file that goes and comes again (an older state put back) takes two commits.
+    afterwards; and a file that goes and comes again (an older state put back) takes two commits. The handle is a new
+    one, since adding a feature moves it on, and the base must stay where it is for another try.
     """
     if len(change.remove) != len(base.files):
         raise SchemaRefused(
             f"{change.name}: the schema changes while rows stay ({difference(base.schema, change.schema)})",
             next="rewrite the whole table in the new schema: lake run --full",
         )
-    version, handle = base.version, base.handle
+    version, handle = base.version, _reopen(objects, change.name, base.version)
     features = handle.protocol().writer_features or []
     if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in features:
         current = handle
@@ -229,6 +230,8 @@ def _require_removable(change: Change, base: Snapshot) -> None:
     both = {file.path for file in change.add} & {file.path for file in change.remove}
     if both and not difference(base.schema, change.schema):
         raise ValueError(f"{both.pop()} cannot come and go in one commit")
+    if len({file.path for file in change.add}) < len(change.add):
+        raise ValueError("a file can come only once")
     if twice := there & {file.path for file in change.add} - {file.path for file in change.remove}:
         raise ValueError(f"{twice.pop()} is in the table already")
 

@@ -54,7 +54,9 @@ def describe(objects: ObjectStore, zone: str, folder: str, path: str, size_bytes
     except pa.ArrowInvalid as error:
         raise DataRefused(f"{zone}/{key} is not a Parquet file: {error}", next="write it again") from None
     schema = from_arrow(footer.schema.to_arrow_schema())
-    return DataFile(path, size_bytes, footer.num_rows, json.dumps(_statistics(footer)), schema)
+    # Not in ASCII: delta-rs reads an escaped pair of surrogates as another character.
+    stats = json.dumps(_statistics(footer), ensure_ascii=False)
+    return DataFile(path, size_bytes, footer.num_rows, stats, schema)
 
 
 class _Remote(io.RawIOBase):
@@ -101,18 +103,18 @@ def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
     greatest: dict[str, Any] = {}
     missing: dict[str, int] = {}
     unknown: set[str] = set()
-    flat = set(footer.schema.to_arrow_schema().names)
     for group in range(footer.num_row_groups):
         row_group = footer.row_group(group)
         for index in range(row_group.num_columns):
             column = row_group.column(index)
             name, statistics = column.path_in_schema, column.statistics
-            if statistics is None or statistics.null_count is None or name not in flat:
+            if footer.schema.column(index).name != name:
+                continue  # a leaf of a nested column, whose path may be a flat column's name
+            if statistics is None or statistics.null_count is None:
                 unknown.add(name)
                 continue
             missing[name] = missing.get(name, 0) + statistics.null_count
-            low: Any = statistics.min if statistics.has_min_max else None
-            high: Any = statistics.max if statistics.has_min_max else None
+            low, high = _bounds(statistics)
             if _has_bounds(low) and _has_bounds(high):
                 least[name] = min(least.get(name, low), low)
                 greatest[name] = max(greatest.get(name, high), high)
@@ -124,6 +126,16 @@ def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
         "maxValues": {name: _json(value) for name, value in greatest.items() if name not in unknown},
         "nullCount": {name: count for name, count in missing.items() if name not in unknown},
     }
+
+
+def _bounds(statistics: pq.Statistics) -> tuple[Any, Any]:
+    """The least and greatest value; None where there is none, or where Python's calendar has no such day."""
+    if not statistics.has_min_max:
+        return None, None
+    try:
+        return statistics.min, statistics.max
+    except (OverflowError, ValueError):
+        return None, None
 
 
 def _has_bounds(value: Any) -> bool:

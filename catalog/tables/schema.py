@@ -39,6 +39,7 @@ _ADVICE: dict[type[pl.DataType], str] = {
     pl.Time: "keep it as text (.cast(pl.String)) or as seconds since midnight",
     pl.Duration: "keep it as a number in a unit that its name says, as in .dt.total_seconds()",
     pl.Object: "make it one of Polars' own types",
+    pl.Struct: "it has no fields: drop the column",
 }
 
 
@@ -70,6 +71,8 @@ def require_storable(schema: pl.Schema) -> None:
 def _refuse_twins(names: list[str]) -> None:
     if not names:
         raise SchemaRefused("the frame has no columns", next="select at least one")
+    if "" in names:
+        raise SchemaRefused("a column has no name", next='name it, as in .rename({"": "name"})')
     seen: dict[str, str] = {}
     for name in names:
         twin = seen.setdefault(name.lower(), name)
@@ -85,7 +88,7 @@ def _target(name: str, dtype: pl.DataType) -> pl.DataType:
         return _instant(name, dtype)
     if isinstance(dtype, pl.List):
         return pl.List(_target(name, _inner(dtype.inner)))
-    if isinstance(dtype, pl.Struct):
+    if isinstance(dtype, pl.Struct) and dtype.fields:
         return pl.Struct([pl.Field(f.name, _target(f"{name}.{f.name}", _inner(f.dtype))) for f in dtype.fields])
     if isinstance(dtype, pl.Decimal) or type(dtype) in _AS_IT_IS:
         return dtype
