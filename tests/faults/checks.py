@@ -43,7 +43,8 @@ def check_once(bench: Bench) -> None:
 def standing(entries: Iterable[Entry], *, replacing: bool) -> list[Entry]:
     """The deliveries whose rows the table must hold: all that were ingested, or of each name the newest one."""
     ingested = [entry for entry in entries if entry.fate == Fate.INGESTED]
-    return list({entry.file: entry for entry in ingested}.values()) if replacing else ingested
+    newest = {entry.file: entry.delivery for entry in ingested}
+    return [entry for entry in ingested if not replacing or newest[entry.file] == entry.delivery]
 
 
 def _check_deliveries(bench: Bench, entries: list[Entry]) -> None:
@@ -81,7 +82,8 @@ def _check_archive(bench: Bench, entries: list[Entry]) -> None:
 
 def _check_quarantine(bench: Bench, entries: list[Entry]) -> None:
     """The quarantine holds every rejected delivery once, with the reason, and nothing else."""
-    set_aside = bench.quarantine().select("source", "file", "archived_as", "message").rows()
+    at_ingest = bench.quarantine().filter(stage="ingest")
+    set_aside = at_ingest.select("source", "file", "archived_as", "message").rows()
     rejected = [(e.batch, e.file, e.archived_as, e.reason) for e in entries if e.fate == Fate.REJECTED]
     assert sorted(set_aside) == sorted(rejected), "the quarantine is not what the ledger says was rejected"
     assert all(message for *_, message in set_aside)
