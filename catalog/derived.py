@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from catalog.errors import Conflict
-from catalog.tables import Change, DataFile, Snapshot, Tables
+from catalog.tables import Change, DataFile, Snapshot, Tables, store_faults
 from catalog.zones import TableName
 
 SMALL_BYTES = 8 * 1024**2
@@ -33,8 +33,9 @@ def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: 
 def _holds(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
     column, value = source
     candidates = [file for file in base.files if file.may_hold(column, {value})]
-    found = tables.scan_files(base.name, candidates, base.schema).filter(pl.col(column) == value).head(1).collect()
-    return found.height > 0
+    found = tables.scan_files(base.name, candidates, base.schema).filter(pl.col(column) == value).head(1)
+    with store_faults(f"read {base.name}"):
+        return found.collect().height > 0
 
 
 def _append(

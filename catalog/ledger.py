@@ -8,7 +8,7 @@ from enum import StrEnum
 import polars as pl
 
 from catalog.derived import record_once
-from catalog.tables import Snapshot, Tables
+from catalog.tables import Snapshot, Tables, store_faults
 from catalog.zones import TableName, Zone
 
 LEDGER = TableName(Zone.CATALOG, "ledger")
@@ -92,10 +92,8 @@ def taken(tables: Tables, dataset: str) -> pl.DataFrame:
     if ledger is None:
         return pl.DataFrame(schema={"file": pl.String, "sha256": pl.String, "delivery": pl.String})
     files = [file for file in ledger.files if file.may_hold("dataset", {dataset})]
-    return (
-        tables.scan_files(LEDGER, files, ledger.schema)
-        .filter(pl.col("dataset") == dataset, pl.col("fate") == Fate.INGESTED)
-        .select("file", "sha256", "delivery")
-        .sort("delivery")
-        .collect(engine="streaming")
+    rows = tables.scan_files(LEDGER, files, ledger.schema).filter(
+        pl.col("dataset") == dataset, pl.col("fate") == Fate.INGESTED
     )
+    with store_faults(f"read {LEDGER}"):
+        return rows.select("file", "sha256", "delivery").sort("delivery").collect(engine="streaming")

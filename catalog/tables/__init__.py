@@ -2,8 +2,9 @@
 
 from catalog.tables.commit import Change
 from catalog.tables.datafile import DataFile
+from catalog.tables.faults import store_faults
 from catalog.tables.schema import difference, storable
 from catalog.tables.snapshot import Snapshot
 from catalog.tables.store import Tables
 
-__all__ = ["Change", "DataFile", "Snapshot", "Tables", "difference", "storable"]
+__all__ = ["Change", "DataFile", "Snapshot", "Tables", "difference", "storable", "store_faults"]

@@ -18,6 +18,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from catalog.errors import Conflict, NotFound, SchemaRefused, StoreError
 from catalog.objects import ObjectStore
 from catalog.tables.datafile import DataFile, describe
+from catalog.tables.faults import as_lake_error, told
 from catalog.tables.options import delta_options
 from catalog.tables.schema import difference, has_naive_time, require_storable, to_delta
 from catalog.tables.snapshot import Snapshot, folder_uri
@@ -68,16 +69,6 @@ def commit(objects: ObjectStore, change: Change) -> int:
     handle = change.base.handle
     actions: list[AddAction | RemoveAction] = [*map(_add, added), *map(_remove, change.remove)]
     return _once(objects, change, "", change.base.version, lambda: _write(change, handle, actions, "append"))
-
-
-def find_operation(objects: ObjectStore, name: TableName, operation: str, after: int) -> int | None:
-    """The version later than ``after`` that this operation made, None where it made none. Raises `StoreError`."""
-    version = after + 1
-    while (info := read_commit_info(objects, name, version)) is not None:
-        if info.get(OPERATION) == operation:
-            return version
-        version += 1
-    return None
 
 
 def require_commit_info(objects: ObjectStore, name: TableName, version: int) -> dict[str, Any]:
@@ -139,13 +130,13 @@ def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Ca
         try:
             write()
         except (DeltaError, OSError) as error:
-            said = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
+            said = told(error)
         else:
             return after + 1
-        made = find_operation(objects, change.name, operation, after)
-        if made is not None:
-            return made
-        if read_commit_info(objects, change.name, after + 1) is not None:
+        info = read_commit_info(objects, change.name, after + 1)
+        if info is not None and info.get(OPERATION) == operation:
+            return after + 1
+        if info is not None:
             stood = "came into being" if after < 0 else f"has moved on from version {after}"
             raise Conflict(
                 f"{change.name} {stood}: another writer was first",
@@ -205,9 +196,12 @@ def _properties(change: Change, step: str) -> CommitProperties:
 
 
 def _reopen(objects: ObjectStore, name: TableName, version: int) -> DeltaTable:
-    return DeltaTable(
-        folder_uri(objects.endpoint, name), version=version, storage_options=delta_options(objects.endpoint)
-    )
+    try:
+        return DeltaTable(
+            folder_uri(objects.endpoint, name), version=version, storage_options=delta_options(objects.endpoint)
+        )
+    except (DeltaError, OSError) as error:
+        raise as_lake_error(f"read {name} version {version}", error) from None
 
 
 def _checked(objects: ObjectStore, change: Change, file: DataFile) -> DataFile:

@@ -9,12 +9,13 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from catalog.errors import NotFound, StoreError, UsageError
+from catalog.errors import LakeError, NotFound, StoreError, UsageError
 from catalog.failpoints import reach
 from catalog.objects import ObjectStore
 from catalog.tables import commit as committing
 from catalog.tables.commit import Change
 from catalog.tables.datafile import DataFile, describe, from_log
+from catalog.tables.faults import as_lake_error, store_faults
 from catalog.tables.options import delta_options, polars_options
 from catalog.tables.schema import from_delta
 from catalog.tables.snapshot import Snapshot, folder_uri, scan_files
@@ -46,12 +47,7 @@ class Tables:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            if version is not None and committing.read_commit_info(self.objects, name, version) is None:
-                raise NotFound(f"{name} has no version {version}", next=f"lake history {name} lists them") from None
-            raise StoreError(
-                f"{name} could not be read ({type(error).__name__}: {str(error)[:200]})",
-                next="lake status says whether the store runs",
-            ) from None
+            raise self._unreadable(name, version, error) from None
         return self._snapshot(name, handle)
 
     def sink(self, name: TableName, frame: pl.LazyFrame) -> list[DataFile]:
@@ -61,19 +57,21 @@ class Tables:
         what the frame itself raises.
         """
         stem, written = f"part-{uuid.uuid4().hex}", list[tuple[str, int]]()
-        frame.sink_parquet(
-            pl.PartitionBy(
-                folder_uri(self.endpoint, name),
-                approximate_bytes_per_file=FILE_MEMORY_BYTES,
-                file_path_provider=lambda file: f"{stem}-{file.index_in_partition:05d}.parquet",
-            ),
-            storage_options=polars_options(self.endpoint),
-            credential_provider=None,
-            engine="streaming",
-            sinked_paths_callback=lambda sunk: written.extend(
-                (str(p.path).rpartition("/")[2], p.num_bytes) for p in sunk.paths if p.num_rows
-            ),
+        target = pl.PartitionBy(
+            folder_uri(self.endpoint, name),
+            approximate_bytes_per_file=FILE_MEMORY_BYTES,
+            file_path_provider=lambda file: f"{stem}-{file.index_in_partition:05d}.parquet",
         )
+        with store_faults(f"write rows of {name}"):
+            frame.sink_parquet(
+                target,
+                storage_options=polars_options(self.endpoint),
+                credential_provider=None,
+                engine="streaming",
+                sinked_paths_callback=lambda sunk: written.extend(
+                    (str(p.path).rpartition("/")[2], p.num_bytes) for p in sunk.paths if p.num_rows
+                ),
+            )
         reach("table.sunk")
         return [self._describe(name, path, size_bytes) for path, size_bytes in sorted(written)]
 
@@ -109,6 +107,13 @@ class Tables:
             if info.get(committing.OPERATION) == operation:
                 return self.open(head.name, version)
         return None
+
+    def _unreadable(self, name: TableName, version: int | None, error: Exception) -> LakeError:
+        """Why a table cannot be opened: the store is asked once more, since delta-rs does not tell causes apart."""
+        if version is not None and committing.read_commit_info(self.objects, name, version) is None:
+            return NotFound(f"{name} has no version {version}", next=f"lake history {name} lists them")
+        list(self.objects.list_objects(name.zone, f"{name.path}/_delta_log/"))
+        return as_lake_error(f"read {name}", error)
 
     def _describe(self, name: TableName, path: str, size_bytes: int) -> DataFile:
         return describe(self.objects, name.zone, name.path, path, size_bytes)
