@@ -33,7 +33,7 @@ LAKE_COLUMNS = pl.Schema(
 
 @dataclass
 class History:
-    """Which bytes each name of a dataset has brought, by the ledger; a delivery of this batch is added as it is read."""
+    """Which bytes each name of a dataset has brought: by the ledger, and by this batch as it is read."""
 
     by_file: dict[str, list[str]] = field(default_factory=dict)
     by_bytes: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class _Pending:
 
 
 class Absorber:
-    """One attempt at one batch: reads its archived deliveries one after the other, so that scratch holds few at a time."""
+    """One attempt at one batch: reads its archived deliveries one by one, so that scratch holds few at a time."""
 
     def __init__(
         self, tables: Tables, workshop: Workshop, manifest: Manifest, head: Snapshot | None, *, replacing: bool
@@ -121,7 +121,7 @@ class Absorber:
         self._pending = _Pending()
 
     def absorb(self, outcome: Outcome) -> Absorbed:
-        """Parse what was archived, against the table as it is. Raises `StoreError`; a bad file is an entry, not an error."""
+        """Parse what was archived, against the table as it is; a bad file is an entry. Raises `StoreError`."""
         before = set(self._history.by_file)
         entries = self._read_all(outcome.archived)
         self._flush()
@@ -142,7 +142,7 @@ class Absorber:
         )
 
     def _read_all(self, archived: Sequence[int]) -> list[Entry]:
-        """One entry per archived delivery. Versions of one key come one after the other, so only the last is kept back."""
+        """One entry per archived delivery. Versions of one key come in a row, so only the last is kept back."""
         entries: list[Entry] = []
         standing: tuple[str, Path, int] | None = None
         for done, index in enumerate(archived, start=1):
@@ -177,9 +177,12 @@ class Absorber:
         try:
             if self._history.knows(delivery.key, sha256, replacing=self._replacing):
                 return replace(entry, notice="these bytes came under this name before: no rows are added"), None
-            return self._parse(entry, raw)
+            entry, path = self._parse(entry, raw)
         finally:
             raw.unlink()
+        if path is not None:
+            self._history.add(delivery.key, sha256)
+        return entry, path
 
     def _parse(self, entry: Entry, raw: Path) -> tuple[Entry, Path | None]:
         out = raw.with_suffix(".parquet")
@@ -207,8 +210,6 @@ class Absorber:
             notice=self._notice(entry),
             details=json.dumps(_details(made), ensure_ascii=False),
         )
-        assert entry.sha256 is not None
-        self._history.add(entry.file, entry.sha256)
         return ingested, out
 
     def _notice(self, entry: Entry) -> str | None:

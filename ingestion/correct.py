@@ -1,4 +1,4 @@
-"""A correction takes the place of what its name brought before: those rows go, in the commit in which the new ones come."""
+"""A correction takes the place of what its name brought before: the old rows go in the commit that brings the new."""
 
 from dataclasses import dataclass
 

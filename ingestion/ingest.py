@@ -27,8 +27,9 @@ Told = Read | Finished
 class Policy:
     """How files are taken in: the parser's limits, and what a changed file under an old name does, by dataset.
 
-    ``replace``: the old delivery's rows go and the new ones come, in one commit; ``append``: they are added. ``scratch``
-    is a folder for files in work, some hundred megabytes beside the largest raw file; None: one of the system's.
+    ``replace``: the old delivery's rows go and the new ones come, in one commit; ``append``: they are added.
+    ``scratch`` is a folder for files in work, some hundred megabytes beside the largest raw file; None: one of the
+    system's.
     """
 
     limits: ParserLimits
@@ -47,8 +48,8 @@ def ingest(
 ) -> list[Finished]:
     """Take everything in landing (or of some datasets) into bronze, once; the batches that were finished on the way.
 
-    Safe to run twice at a time and to kill. ``told`` hears of each delivery as it is read and of each batch as it is done. Raises `UnsafeStore` where
-    landing keeps no versions, and `StoreError`; what was committed before stands.
+    Safe to run twice at a time and to kill. ``told`` hears of each delivery as it is read and of each batch as it is
+    done. Raises `UnsafeStore` where landing keeps no versions, and `StoreError`; what was committed before stands.
     """
     require_versions(tables.objects)
     wanted = tuple(datasets)

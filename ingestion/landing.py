@@ -16,7 +16,8 @@ def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[
     """Everything in landing by dataset (all, or those named): by key, and of one key the oldest version first.
 
     A marker withdraws the versions of its key that are older. A folder's placeholder is no delivery. Raises
-    `UnsafeStore` for a version without an id, which cannot be deleted without the newer object of its name; `StoreError`.
+    `UnsafeStore` for a version without an id, which cannot be deleted without the newer object of its name, and
+    `StoreError`.
     """
     wanted = set(datasets)
     by_key: dict[str, list[VersionInfo]] = defaultdict(list)
