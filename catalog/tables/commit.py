@@ -18,14 +18,22 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from catalog.errors import Conflict, NotFound, SchemaRefused, StoreError
 from catalog.objects import ObjectStore
 from catalog.tables.datafile import DataFile, describe
-from catalog.tables.faults import as_lake_error, told
+from catalog.tables.faults import as_lake_error
 from catalog.tables.options import delta_options
 from catalog.tables.schema import difference, has_naive_time, require_storable, to_delta
 from catalog.tables.snapshot import Snapshot, folder_uri
 from catalog.zones import TableName
 
-PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
-"""With Delta's default, log entries of 30 days go at a checkpoint, and with them old versions and operation ids."""
+PROPERTIES = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.checkpointInterval": "10",
+}
+"""With Delta's defaults, log entries of 30 days go at a checkpoint, and with them old versions and operation ids.
+
+The retention holds off those who clean up on purpose. By default delta-rs makes a checkpoint every hundred commits, and
+opening a table reads all since the last, twice.
+"""
 
 ATTEMPTS_MAX = 5
 PAUSE_SECONDS = 0.2
@@ -124,13 +132,13 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
 
 def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Callable[[], None]) -> int:
     """Run one write on version ``after``; whatever comes back, the log says whether it was made."""
-    operation, said = change.operation + step, ""
+    operation, failure = change.operation + step, Exception()
     for attempt in range(ATTEMPTS_MAX):
         time.sleep(PAUSE_SECONDS * attempt)
         try:
             write()
         except (DeltaError, OSError) as error:
-            said = told(error)
+            failure = error
         else:
             return after + 1
         info = read_commit_info(objects, change.name, after + 1)
@@ -142,7 +150,7 @@ def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Ca
                 f"{change.name} {stood}: another writer was first",
                 next="nothing was written; run again, and it starts from the newer version",
             )
-    raise StoreError(f"{change.name} could not be committed ({said})", next="lake status says whether the store runs")
+    raise as_lake_error(f"commit to {change.name}", failure)
 
 
 def _create(objects: ObjectStore, change: Change, added: list[DataFile]) -> None:
