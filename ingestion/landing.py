@@ -27,11 +27,11 @@ def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[
             by_key[version.key].append(version)
     found: dict[str, list[Delivery]] = defaultdict(list)
     for key in sorted(by_key):
-        found[dataset_of(key)] += _in_order(by_key[key])
+        found[dataset_of(key)] += in_order(by_key[key])
     return {dataset: tuple(deliveries) for dataset, deliveries in sorted(found.items())}
 
 
-def _in_order(newest_first: list[VersionInfo]) -> list[Delivery]:
+def in_order(newest_first: list[VersionInfo]) -> list[Delivery]:
     """The versions of one key, the oldest first, those that a marker withdraws marked."""
     deliveries, withdrawn = [], False
     for version in newest_first:
