@@ -47,19 +47,21 @@ class Verdict:
         return sum(finding.rows for finding in self.findings if finding.action is Action.QUARANTINE)
 
 
-def judge(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep) -> Verdict:
+def judge(
+    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep, memory_gb: float
+) -> Verdict:
     """Divide a job's rows; ``lookups`` are the tables that its expectations refer to.
 
     Raises `ExpectationFailed` with counts and examples where a rule fails the table, `JobFailed` where a rule cannot be
     asked of these rows.
     """
     fitting, misfits = _fit(job.types, rows, keep)
-    clean, quarantined = _divide(job, fitting, lookups, keep)
+    clean, quarantined = _divide(job, fitting, lookups, keep, memory_gb)
     findings = (*(misfits.findings if misfits else ()), *(quarantined.findings if quarantined else ()))
     key: list[Expectation] = [NotNull(column, Action.FAIL) for column in job.key]
     key += [Unique(job.key, Action.FAIL, is_key=True)] if job.key else []
     others = [rule for rule in job.expect if rule.action is not Action.QUARANTINE] + key
-    offences = list(measure(clean, others, lookups))
+    offences = list(measure(clean, others, lookups, memory_gb))
     if fatal := [offence.message for offence in offences if offence.rule.action is Action.FAIL]:
         raise ExpectationFailed(
             f"{job.table}: {'; '.join(fatal)}",
@@ -109,11 +111,11 @@ def _misfit_message(marked: pl.LazyFrame, texts: Mapping[str, pl.DataType], rule
 
 
 def _divide(
-    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep
+    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep, memory_gb: float
 ) -> tuple[pl.LazyFrame, _Part | None]:
     """Take out the rows that break a rule that quarantines; each is counted for the first of them."""
     rules = [rule for rule in job.expect if rule.action is Action.QUARANTINE]
-    offences = list(measure(rows, rules, lookups))
+    offences = list(measure(rows, rules, lookups, memory_gb))
     if not offences:
         return rows, None
     marked = keep(_marked(rows, offences))

@@ -97,7 +97,7 @@ def blaming(job: Job) -> Iterator[None]:
         yield
     except LakeError:
         raise
-    except (Exception, PanicException) as error:  # a job may raise anything
+    except (Exception, PanicException, SystemExit) as error:  # a job may raise anything
         said = next(iter(str(error).splitlines()), "")
         raise JobFailed(
             f"{job.table}: {type(error).__name__}: {said} ({_place(job, error)})",

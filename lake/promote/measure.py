@@ -8,14 +8,12 @@ import polars as pl
 from catalog.errors import JobFailed
 from catalog.zones import TableName
 from lake.promote.expect import Expectation, InSet, NotNull, References, RowRule, Rule, Unique
+from lake.promote.memory import passes, shares
 from lake.promote.names import listed, nearest
 
 EXAMPLES_MAX = 10
 _SHOWN_LENGTH_MAX = 60
 _SAMPLE_ROWS = 1000
-
-KEYS_PER_PASS = 8_000_000
-"""How many keys are held at once: more are counted in several passes over the rows, each for a share of them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Offence:
 
 
 def measure(
-    rows: pl.LazyFrame, rules: Sequence[Expectation], lookups: Mapping[TableName, pl.LazyFrame]
+    rows: pl.LazyFrame, rules: Sequence[Expectation], lookups: Mapping[TableName, pl.LazyFrame], memory_gb: float
 ) -> Iterator[Offence]:
     """The rules that some rows break, in their order; ``lookups`` are the tables that rules refer to.
 
@@ -66,7 +64,7 @@ def measure(
     for rule in rules:
         match rule:
             case Unique():
-                found = _repeated(rows, rule.columns)
+                found = _repeated(rows, rule.columns, memory_gb)
             case References():
                 _require_comparable(rule, schema, lookups[rule.table])
                 found = _absent(rows, rule, lookups[rule.table])
@@ -93,7 +91,7 @@ def _by_row(rows: pl.LazyFrame, rule: RowRule, count: int) -> Offence:
     if isinstance(rule, InSet):
         found = _counted(broken, rule.columns)
         return Offence(rule, count, found.height, _shown(found.select(rule.columns)), rule.violation())
-    if isinstance(rule, NotNull):
+    if isinstance(rule, NotNull) or not rule.columns:
         return Offence(rule, count, 0, (), rule.violation())
     sample = broken.select(rule.columns).head(_SAMPLE_ROWS).collect(engine="streaming").unique()
     return Offence(rule, count, sample.height, _shown(sample, named=True), rule.violation())
@@ -104,14 +102,12 @@ def _by_value(rule: Unique | References, found: pl.DataFrame) -> Offence:
     return Offence(rule, int(found["__rows"].sum()), found.height, _shown(values), values)
 
 
-def _repeated(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:
+def _repeated(rows: pl.LazyFrame, columns: Sequence[str], memory_gb: float) -> pl.DataFrame:
     """The values that come more than once with how often, of rows in which none of the columns is absent."""
     there = rows.select(columns).drop_nulls()
     total = int(there.select(pl.len()).collect(engine="streaming").item())
-    passes = 1 + total // KEYS_PER_PASS
-    share = pl.struct(columns).hash(seed=0) % passes
-    parts = [there if passes == 1 else there.filter(share == number) for number in range(passes)]
-    return pl.concat([_counted(part, columns, more_than=1) for part in parts])
+    parts = shares(columns, passes(total, len(columns), memory_gb))
+    return pl.concat([_counted(there.filter(share), columns, more_than=1) for share in parts])
 
 
 def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame) -> pl.DataFrame:

@@ -158,10 +158,10 @@ class _Task:
             nulls = self._count_nulls()
             rows = self._result(folder)
             lookups = {name: snapshot.scan() for name, snapshot in self.inputs.items()}
-            verdict = judge(job, rows, lookups, lambda frame: _keep(frame, folder))
+            verdict = judge(job, rows, lookups, lambda frame: _keep(frame, folder), desk.memory_gb)
             schema = verdict.accepted.collect_schema()
             rejects = self._set_aside(verdict, folder)
-            files = files_of(desk.tables, job, verdict.accepted, self.pin)
+            files = files_of(desk.tables, job, verdict.accepted, self.pin, desk.memory_gb)
         rows_in = sum(self.inputs[name].rows for name in job.inputs)
         told = progress(job, {name: state_of(snapshot) for name, snapshot in self.inputs.items()}) | {
             "run": desk.run,

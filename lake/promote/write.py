@@ -13,21 +13,19 @@ import polars as pl
 from catalog.errors import Conflict
 from catalog.tables import Change, DataFile, Snapshot, Tables, difference
 from lake.promote.declare import Job, Mode
+from lake.promote.memory import passes, shares
 
 ATTEMPTS_MAX = 5
 
-ROWS_PER_PASS = 4_000_000
-"""How many rows of the old table are compared at once: more in several passes, each for a share of the keys."""
 
-
-def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None) -> list[DataFile]:
+def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None, memory_gb: float) -> list[DataFile]:
     """Write what is new of a job's rows; the files that hold exactly these rows, some of them the pin's already.
 
     An upsert leaves alone the files whose rows all stand in ``rows`` unchanged. It writes all anew where the schema has
     changed, or where nothing says that the pin has one row a key. Raises `StoreError`.
     """
     if job.mode is Mode.UPSERT and pin is not None and _has_key(job, pin, rows.collect_schema()):
-        return _upserted(tables, job, rows.select(list(pin.schema)), pin)
+        return _upserted(tables, job, rows.select(list(pin.schema)), pin, memory_gb)
     return tables.sink(job.table, rows)
 
 
@@ -55,9 +53,9 @@ def _has_key(job: Job, pin: Snapshot, schema: pl.Schema) -> bool:
     return pin.metadata.get("key") == list(job.key) and not difference(pin.schema, schema)
 
 
-def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot) -> list[DataFile]:
+def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot, memory_gb: float) -> list[DataFile]:
     key = list(job.key)
-    touched = _touched(tables, rows, key, pin)
+    touched = _touched(tables, rows, key, pin, memory_gb)
     files = [file for number, file in enumerate(pin.files) if number not in touched]
     for number in sorted(touched):
         held = tables.scan_files(job.table, [pin.files[number]], pin.schema).select(key)
@@ -65,7 +63,7 @@ def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot) -> li
     return files + tables.sink(job.table, rows.join(pin.scan().select(key), on=key, how="anti"))
 
 
-def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot) -> set[int]:
+def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot, memory_gb: float) -> set[int]:
     """The numbers of the pin's files that hold a row which is gone from ``rows`` or different there."""
     if not pin.files:
         return set()
@@ -80,11 +78,8 @@ def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot) 
         pl.col("__lake_there").is_null(),
         *(pl.col(name).ne_missing(pl.col(f"__lake_new_{i}")) for i, name in enumerate(values)),
     )
-    passes = 1 + pin.rows // ROWS_PER_PASS
-    share = pl.struct(key).hash(seed=0) % passes
     found: set[int] = set()
-    for number in range(passes):
-        left, right = (old, new) if passes == 1 else (old.filter(share == number), new.filter(share == number))
-        pairs = left.join(right, on=key, how="left").filter(differs)
+    for share in shares(key, passes(pin.rows, len(pin.schema), memory_gb)):
+        pairs = old.filter(share).join(new.filter(share), on=key, how="left").filter(differs)
         found |= set(pairs.select("__lake_file").unique().collect(engine="streaming")["__lake_file"])
     return found

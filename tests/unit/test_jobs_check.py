@@ -10,7 +10,7 @@ import pytest
 from catalog.errors import ExpectationFailed, JobFailed
 from catalog.zones import TableName
 from lake import Source, expect, job
-from lake.promote import measure
+from lake.promote import memory
 from lake.promote.check import Verdict, judge
 from lake.promote.declare import Job, job_of
 from lake.promote.expect import Expectation
@@ -27,7 +27,7 @@ def declared(*rules: Expectation, key: Sequence[str] = (), types: Mapping[str, t
 
 
 def verdict(made: Job, rows: Mapping[str, Sequence[object]]) -> Verdict:
-    return judge(made, pl.LazyFrame(rows), AIRPORTS, lambda frame: frame.collect().lazy())
+    return judge(made, pl.LazyFrame(rows), AIRPORTS, lambda frame: frame.collect().lazy(), memory_gb=1.0)
 
 
 def accepted(found: Verdict) -> list[tuple[object, ...]]:
@@ -136,7 +136,7 @@ def test_a_key_may_not_come_twice_or_be_absent() -> None:
 def test_keys_are_counted_the_same_in_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {"k": [*range(500), *range(100, 130)]}
     whole = failure(declared(key=["k"]), rows)
-    monkeypatch.setattr(measure, "KEYS_PER_PASS", 60)
+    monkeypatch.setattr(memory, "CELLS_PER_GB", 60)
     assert failure(declared(key=["k"]), rows).partition(":")[0] == whole.partition(":")[0]
     assert "30 values come more than once" in failure(declared(key=["k"]), rows)
     assert "(60 rows)" in failure(declared(key=["k"]), rows)

@@ -1,0 +1,56 @@
+"""The example project's jobs are functions of frames: tested with a few rows, without a store."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from catalog.zones import TableName
+from lake.promote.casts import misfit
+from lake.promote.declare import Frames, Job
+from lake.promote.find import find_jobs
+from lake.promote.frames import result_of
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
+JOBS = {str(job.table): job for job in find_jobs(EXAMPLE, [])}
+
+
+def made(job: Job, **columns: list[object]) -> pl.DataFrame:
+    assert isinstance(job.body, Frames)
+    return job.body.function(pl.LazyFrame(columns)).collect()
+
+
+def test_delays_are_counted_by_month() -> None:
+    result = made(JOBS["gold.delays_by_month"], month=[2, 1, 1, 1], dep_delay=[5, None, 16, -4])
+    assert result.rows() == [(1, 3, 1, 6.0, 0.5), (2, 1, 0, 5.0, 0.0)]
+    assert result.columns == ["month", "flights", "cancelled", "mean_dep_delay", "late_share"]
+
+
+def test_silver_drops_the_columns_of_the_lake_and_keeps_the_supplier_s() -> None:
+    assert made(JOBS["silver.airlines"], carrier=["UA"], name=["United"], _file=["f"], _line=[2]).columns == [
+        "carrier",
+        "name",
+    ]
+
+
+@pytest.mark.parametrize("table", ["flights", "weather", "planes", "airports"])
+def test_every_declared_type_holds_the_supplier_s_spelling(table: str) -> None:
+    """A row as it is in the files, with NA in every column that has it there."""
+    job = JOBS[f"silver.{table}"]
+    spelled = {name: "NA" if i % 2 else "7" for i, name in enumerate(job.types)}
+    if "time_hour" in spelled:
+        spelled["time_hour"] = "2013-01-01T10:00:00Z"
+    frame = pl.LazyFrame({name: [spelled.get(name, "x")] for name in {*spelled, *job.key, *_ruled(job)}})
+    result = result_of(job, {TableName.parse(f"bronze.{table}"): frame}).collect()
+    assert result.select(pl.any_horizontal(misfit(name, dtype) for name, dtype in job.types.items())).item() is False
+
+
+def _ruled(job: Job) -> set[str]:
+    return {name for rule in job.expect for name in rule.columns}
+
+
+def test_the_hour_of_departure_is_in_utc() -> None:
+    job = JOBS["silver.flights"]
+    assert job.types["time_hour"] == pl.Datetime("us", dt.UTC)
+    assert job.key == ("time_hour", "carrier", "flight", "origin")
