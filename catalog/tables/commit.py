@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -105,11 +106,11 @@ def read_commit_info(objects: ObjectStore, name: TableName, version: int) -> dic
 
 
 def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[DataFile]) -> int:
-    """Replace all rows and the schema. delta-rs does both in one overwrite, but for two things that come before it.
+    """Replace all rows and the schema, in one overwrite; a feature that the new schema needs comes before it.
 
-    It lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the table
-    afterwards; and a file that goes and comes again (an older state put back) takes two commits. The handle is a new
-    one, since adding a feature moves it on, and the base must stay where it is for another try.
+    delta-rs lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the table
+    afterwards. The handle is a new one, since adding a feature moves it on, and the base must stay where it is for
+    another try.
     """
     if len(change.remove) != len(base.files):
         raise SchemaRefused(
@@ -119,15 +120,9 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
     version, handle = base.version, _reopen(objects, change.name, base.version)
     features = handle.protocol().writer_features or []
     if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in features:
-        current = handle
-        version = _once(objects, change, ":feature", version, lambda: _add_feature(change, current))
+        version = _once(objects, change, ":feature", version, partial(_add_feature, change, handle))
         handle = _reopen(objects, change.name, version)
-    if {file.path for file in added} & {file.path for file in base.files}:
-        cleared, schema = handle, base.schema
-        version = _once(objects, change, ":clear", version, lambda: _clear(change, cleared, schema))
-        handle = _reopen(objects, change.name, version)
-    last = handle
-    return _once(objects, change, "", version, lambda: _write(change, last, [*map(_add, added)], "overwrite"))
+    return _once(objects, change, "", version, partial(_write, change, handle, [*map(_add, added)], "overwrite"))
 
 
 def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Callable[[], None]) -> int:
@@ -176,16 +171,6 @@ def _write(change: Change, handle: DeltaTable, actions: list[AddAction | RemoveA
     )
 
 
-def _clear(change: Change, handle: DeltaTable, schema: pl.Schema) -> None:
-    handle.create_write_transaction(
-        [],
-        "overwrite",
-        to_delta(schema),
-        commit_properties=_properties(change, ":clear"),
-        post_commithook_properties=_HOOKS,
-    )
-
-
 def _add_feature(change: Change, handle: DeltaTable) -> None:
     handle.alter.add_feature(
         TableFeatures.TimestampWithoutTimezone,
@@ -229,12 +214,10 @@ def _require_removable(change: Change, base: Snapshot) -> None:
         raise Conflict(
             f"{change.name} version {base.version} does not hold {strangers[0]}", next="read the table again"
         )
-    both = {file.path for file in change.add} & {file.path for file in change.remove}
-    if both and not difference(base.schema, change.schema):
-        raise ValueError(f"{both.pop()} cannot come and go in one commit")
-    if len({file.path for file in change.add}) < len(change.add):
+    coming = {file.path for file in change.add}
+    if len(coming) < len(change.add):
         raise ValueError("a file can come only once")
-    if twice := there & {file.path for file in change.add} - {file.path for file in change.remove}:
+    if twice := there & coming:
         raise ValueError(f"{twice.pop()} is in the table already")
 
 

@@ -240,7 +240,7 @@ class TestUpload:
 
 class TestList:
     def test_more_than_a_page(self, direct: ObjectStore) -> None:
-        """1,004 keys come in their order, also those after a given one; so do the versions of the key that a page ends in."""
+        """1,004 keys come in their order, also those after a given one; so do versions where a page ends in a key's."""
 
         def put(number: int) -> None:
             for body in (b"1", b"22", b"333") if number == 999 else (b"1",):
