@@ -1,6 +1,8 @@
 """The five zones, their buckets, and the names of tables."""
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +22,7 @@ class Zone(StrEnum):
 TABLE_ZONES = (Zone.BRONZE, Zone.SILVER, Zone.GOLD, Zone.CATALOG)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LENGTH_MAX = 60
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +64,8 @@ def dataset_of(key: str) -> str:
 
     >>> dataset_of("flights/2013/jan.csv"), dataset_of("Prices 2024-01.csv"), dataset_of("2024.csv")
     ('flights', 'prices', 'd2024')
+    >>> dataset_of("Fläche/a.csv"), dataset_of("人口/a.csv")
+    ('flache', 'd_6909fc6a')
     """
     folder, slash, _ = key.partition("/")
     if slash:
@@ -70,7 +75,12 @@ def dataset_of(key: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60]
-    if not name:
-        return "unnamed"
-    return name if name[0].isalpha() else f"d{name}"
+    """The text as a name: lower case, accents off; where letters or a long end are lost, a digest keeps it apart."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    if name and name[0].isdigit():
+        name = f"d{name}"
+    if not name or len(name) > _LENGTH_MAX or any(c.isalnum() and not c.isascii() for c in plain):
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        name = f"{name[: _LENGTH_MAX - 9] or 'd'}_{digest}"
+    return name
