@@ -108,9 +108,9 @@ def read_commit_info(objects: ObjectStore, name: TableName, version: int) -> dic
 def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[DataFile]) -> int:
     """Replace all rows and the schema, in one overwrite; a feature that the new schema needs comes before it.
 
-    delta-rs lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the table
-    afterwards. The handle is a new one, since adding a feature moves it on, and the base must stay where it is for
-    another try.
+    delta-rs lets a column of times without a zone into a table that lacks the feature for them, and nobody can read the
+    table afterwards. The handle is a new one, since adding a feature moves it on, and the base must stay where it is
+    for another try.
     """
     if len(change.remove) != len(base.files):
         raise SchemaRefused(
