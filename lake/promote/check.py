@@ -15,7 +15,8 @@ from catalog.zones import TableName
 from lake.promote.casts import cast, misfit
 from lake.promote.declare import Job
 from lake.promote.expect import Action, Expectation, NotNull, Unique
-from lake.promote.measure import Offence, measure
+from lake.promote.measure import EXAMPLES_MAX, Offence, measure
+from lake.promote.names import counted
 
 Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Writes rows down and gives back a frame that reads them, so that what made them runs once."""
@@ -68,7 +69,9 @@ def judge(
             next=f"mend the data or the job ({job.where}); the table stays at its last good version",
         )
     rejects = [part.rejects for part in (misfits, quarantined) if part]
-    return Verdict(clean, pl.concat(rejects) if rejects else None, (*findings, *map(_finding, offences)))
+    return Verdict(
+        clean.drop(job.origin), pl.concat(rejects) if rejects else None, (*findings, *map(_finding, offences))
+    )
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ def _fit(types: Mapping[str, pl.DataType], rows: pl.LazyFrame, keep: Keep) -> tu
 def _misfit_message(marked: pl.LazyFrame, texts: Mapping[str, pl.DataType], rule: str, count: int) -> str:
     name = rule.partition(":")[2]
     values = marked.filter(pl.col(_RULE) == rule).select(name).head(1000).collect(engine="streaming")
-    some = ", ".join(repr(value) for value in sorted(set(values[name].to_list()))[:10])
-    return f"{name}: {count:,} texts are not {texts[name]}: {some}"
+    some = ", ".join(repr(value) for value in sorted(set(values[name].to_list()))[:EXAMPLES_MAX])
+    return f"{name}: {counted(count, 'text')} {'is' if count == 1 else 'are'} not {texts[name]}: {some}"
 
 
 def _divide(
@@ -151,7 +154,7 @@ def _marked(rows: pl.LazyFrame, offences: Sequence[Offence]) -> pl.LazyFrame:
 def _records(marked: pl.LazyFrame) -> pl.LazyFrame:
     """The rows that are out: where they came from, if they say so, why they are out, and themselves as JSON."""
     schema = pl.Schema({n: t for n, t in marked.collect_schema().items() if n not in {_RULE, _MESSAGE}})
-    values = pl.struct(_as_json_can(name, dtype) for name, dtype in schema.items())
+    values = pl.struct(_as_json_can(name, dtype) for name, dtype in schema.items() if name not in {"_file", "_line"})
     file = pl.col("_file").cast(pl.String) if "_file" in schema else pl.lit(None, pl.String)
     line = pl.col("_line").cast(pl.Int64) if "_line" in schema else pl.lit(None, pl.Int64)
     return marked.filter(pl.col(_RULE).is_not_null()).select(

@@ -76,6 +76,7 @@ class Job:
     expect: tuple[Expectation, ...] = ()
     null_tokens: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
+    origin: tuple[str, ...] = ()
     description: str = ""
     owner: str = ""
     path: Path = Path()
@@ -122,6 +123,7 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
     expect: Sequence[Expectation] = (),
     null_tokens: NullTokens = (),
     types: Types | None = None,
+    origin: Sequence[str] = (),
     description: str = "",
     owner: str = "",
 ) -> Callable[[Function], Function]:
@@ -131,7 +133,10 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
     columns that together come once and are never absent, which is checked in both modes. ``null_tokens`` are texts that
     mean "missing" in the text columns of a source (by source, or one list for all): they are NULL before the function
     sees them, and counted. ``types`` are cast from the text of the function's result; a row with a text that does not
-    fit goes to quarantine. Raises `UsageError` for a declaration that cannot be kept.
+    fit goes to quarantine. ``origin`` names columns of the result that go with a row to quarantine and not into the
+    table: with ``["_file", "_line"]`` the quarantine tells where each row came from.
+
+    Raises `UsageError` for a declaration that cannot be kept.
     """
 
     def declare(function: Function) -> Function:
@@ -140,10 +145,11 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
             table=TableName.parse(table),
             body=Frames(function, parameters),
             mode=parse_mode(mode),
-            key=_columns(key),
+            key=_columns(key, "key"),
             expect=tuple(expect),
             null_tokens=_tokens(null_tokens, tuple(parameters.values())),
             types={column: as_type(dtype) for column, dtype in (types or {}).items()},
+            origin=_columns(origin, "origin"),
             description=description or inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
             owner=owner,
             path=Path(function.__code__.co_filename),
@@ -227,10 +233,12 @@ def _input(annotation: Any) -> Input | None:
     return annotation if isinstance(annotation, Input) else None
 
 
-def _columns(key: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(key, str):
-        raise UsageError(f"the key is a text, {key!r}, not a list of columns", next=f'write key=["{key}"]')
-    return tuple(key)
+def _columns(names: Sequence[str], argument: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise UsageError(
+            f"{argument} is a text, {names!r}, not a list of columns", next=f'write {argument}=["{names}"]'
+        )
+    return tuple(names)
 
 
 def _tokens(declared: NullTokens, sources: Sequence[TableName]) -> dict[TableName, tuple[str, ...]]:

@@ -71,6 +71,7 @@ def count_tokens(frame: pl.LazyFrame, tokens: Sequence[str]) -> dict[str, dict[s
 def require_columns(job: Job, schema: pl.Schema) -> None:
     """Raises `JobFailed` where the declaration names a column that the result lacks, or casts one that is no text."""
     named = [(name, "key") for name in job.key] + [(name, "types") for name in job.types]
+    named += [(name, "origin") for name in job.origin]
     named += [(name, rule.name) for rule in job.expect for name in rule.columns]
     for name, said in named:
         if name not in schema:

@@ -9,7 +9,7 @@ from catalog.errors import JobFailed
 from catalog.zones import TableName
 from lake.promote.expect import Expectation, InSet, NotNull, References, RowRule, Rule, Unique
 from lake.promote.memory import passes, shares
-from lake.promote.names import listed, nearest
+from lake.promote.names import counted, listed, nearest
 
 EXAMPLES_MAX = 10
 _SHOWN_LENGTH_MAX = 60
@@ -32,7 +32,7 @@ class Offence:
     @property
     def message(self) -> str:
         """The offence in one line, as a report shows it."""
-        rows, shown = _count(self.rows, "row"), ", ".join(self.examples)
+        rows, shown = counted(self.rows, "row"), ", ".join(self.examples)
         shown += ", …" if self.values > len(self.examples) else ""
         match self.rule:
             case NotNull(column=column):
@@ -40,14 +40,14 @@ class Offence:
             case Rule(name=name):
                 return f"{name}: does not hold in {rows}" + (f", as with {shown}" if shown else "")
             case InSet(column=column):
-                return f"{column}: {_count(self.values, 'value')} not allowed: {shown} ({rows})"
+                return f"{column}: {counted(self.values, 'value')} not allowed: {shown} ({rows})"
             case References(column=column, table=table):
                 are = "is" if self.values == 1 else "are"
-                return f"{column}: {_count(self.values, 'value')} {are} absent from {table}: {shown} ({rows})"
+                return f"{column}: {counted(self.values, 'value')} {are} absent from {table}: {shown} ({rows})"
             case Unique(columns=columns, is_key=is_key):
                 comes = "comes" if self.values == 1 else "come"
                 what = ("key " if is_key else "") + ", ".join(columns)
-                return f"{what}: {_count(self.values, 'value')} {comes} more than once: {shown} ({rows})"
+                return f"{what}: {counted(self.values, 'value')} {comes} more than once: {shown} ({rows})"
 
 
 def measure(
@@ -145,7 +145,3 @@ def _shown(values: pl.DataFrame, *, named: bool = False) -> tuple[str, ...]:
         text = f"({text})" if len(row) > 1 else text
         shown.append(text if len(text) <= _SHOWN_LENGTH_MAX else f"{text[: _SHOWN_LENGTH_MAX - 1]}…")
     return tuple(shown)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -27,6 +27,15 @@ def listed(names: Iterable[object], empty: str = "none") -> str:
     return ", ".join(map(str, names)) or empty
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, as text.
+
+    >>> counted(1, "row"), counted(7602, "row")
+    ('1 row', '7,602 rows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def shown(path: Path | str) -> str:
     """A file as a person at this terminal would name it."""
     relative = os.path.relpath(path)

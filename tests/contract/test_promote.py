@@ -242,20 +242,23 @@ def test_a_job_s_own_error_is_its_outcome_with_file_and_line(lake: Promotion) ->
 
 def test_rejected_rows_are_named_by_the_commit_and_readable_as_the_quarantine_is(lake: Promotion) -> None:
     lake.land("bronze.rows", {"k": ["a", "b", "c"], "v": ["1", "x", "-3"]})
-    rules = [expect.rule("positive", pl.col("v") > 0, action="quarantine")]
-    body = silver(rules=rules, body=lambda rows: rows.select("k", "v", "_file", "_line"))
-    outcome = lake.run(body)["silver.rows"]
+    made = silver(
+        rules=[expect.rule("positive", pl.col("v") > 0, action="quarantine")],
+        body=lambda rows: rows.select("k", "v", "_file", "_line"),
+    )
+    outcome = lake.run(replace(made, origin=("_file", "_line")))["silver.rows"]
     assert (outcome.rows_in, outcome.rows_out, outcome.rejected) == (3, 1, 2)
-    assert outcome.warnings == ("v: 1 texts are not Int64: 'x'", "positive: does not hold in 1 row, as with v=-3")
+    assert outcome.warnings == ("v: 1 text is not Int64: 'x'", "positive: does not hold in 1 row, as with v=-3")
+    assert lake.published("silver.rows").schema.names() == ["k", "v"]
     told = lake.published("silver.rows").metadata["rejects"]
     assert told["rows"] == 2
     path = lake.folder / "rejects.parquet"
     lake.objects.fetch("catalog", told["key"], path)
     rejects = pl.read_parquet(path)
     assert rejects.schema == SCHEMA
-    assert rejects.select("table", "stage", "file", "line", "rule").rows() == [
-        ("silver.rows", "promote", "bronze.rows", 2, "type:v"),
-        ("silver.rows", "promote", "bronze.rows", 3, "positive"),
+    assert rejects.select("table", "stage", "file", "line", "rule", "record").rows() == [
+        ("silver.rows", "promote", "bronze.rows", 2, "type:v", '{"k":"b","v":"x"}'),
+        ("silver.rows", "promote", "bronze.rows", 3, "positive", '{"k":"c","v":-3}'),
     ]
 
 
@@ -325,7 +328,9 @@ def _flights(folder: Path) -> dict[str, pl.DataFrame]:
     files = {name: data / f"{name}.csv" for name in ("airlines", "airports", "planes", "weather")}
     files["flights"] = folder / "flights.csv"
     return {
-        name: pl.read_csv(file, infer_schema=False, empty_string_is_null=False).with_columns(_file=pl.lit(file.name))
+        name: pl.read_csv(file, infer_schema=False, empty_string_is_null=False)
+        .with_row_index("_line", offset=2)
+        .with_columns(pl.col("_line").cast(pl.Int64), _file=pl.lit(file.name))
         for name, file in files.items()
     }
 

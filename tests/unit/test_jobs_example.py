@@ -27,11 +27,11 @@ def test_delays_are_counted_by_month() -> None:
     assert result.columns == ["month", "flights", "cancelled", "mean_dep_delay", "late_share"]
 
 
-def test_silver_drops_the_columns_of_the_lake_and_keeps_the_supplier_s() -> None:
-    assert made(JOBS["silver.airlines"], carrier=["UA"], name=["United"], _file=["f"], _line=[2]).columns == [
-        "carrier",
-        "name",
-    ]
+def test_silver_takes_from_bronze_the_supplier_s_columns_and_where_each_row_came_from() -> None:
+    columns = {"carrier": ["UA"], "name": ["United"], "_file": ["f"], "_line": [2], "_batch": [0], "_rescued": [None]}
+    job = JOBS["silver.airlines"]
+    assert made(job, **columns).columns == ["carrier", "name", "_file", "_line"]
+    assert job.origin == ("_file", "_line")
 
 
 @pytest.mark.parametrize("table", ["flights", "weather", "planes", "airports"])
@@ -41,7 +41,7 @@ def test_every_declared_type_holds_the_supplier_s_spelling(table: str) -> None:
     spelled = {name: "NA" if i % 2 else "7" for i, name in enumerate(job.types)}
     if "time_hour" in spelled:
         spelled["time_hour"] = "2013-01-01T10:00:00Z"
-    frame = pl.LazyFrame({name: [spelled.get(name, "x")] for name in {*spelled, *job.key, *_ruled(job)}})
+    frame = pl.LazyFrame({name: [spelled.get(name, "x")] for name in {*spelled, *job.key, *job.origin, *_ruled(job)}})
     result = result_of(job, {TableName.parse(f"bronze.{table}"): frame}).collect()
     assert result.select(pl.any_horizontal(misfit(name, dtype) for name, dtype in job.types.items())).item() is False
 

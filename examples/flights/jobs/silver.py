@@ -8,8 +8,11 @@ import polars as pl
 
 from lake import Source, expect, job
 
-VALUES = pl.exclude("^_.*$")
-"""All columns but the lake's own, which say where a row came from."""
+VALUES = pl.exclude("_batch", "_ingested_at", "_rescued")
+"""The supplier's columns, and the file and line that each row came from."""
+
+ORIGIN = ["_file", "_line"]
+"""These go with a row to quarantine, and not into the table."""
 
 
 @job(
@@ -17,6 +20,7 @@ VALUES = pl.exclude("^_.*$")
     mode="upsert",
     key=["time_hour", "carrier", "flight", "origin"],
     null_tokens=["NA"],
+    origin=ORIGIN,
     types={
         "year": pl.Int16,
         "month": pl.Int8,
@@ -47,7 +51,7 @@ def flights(flights: Source["bronze.flights"]) -> pl.LazyFrame:
     return flights.select(VALUES)
 
 
-@job("silver.airlines", key=["carrier"], expect=[expect.not_null("name")])
+@job("silver.airlines", key=["carrier"], origin=ORIGIN, expect=[expect.not_null("name")])
 def airlines(airlines: Source["bronze.airlines"]) -> pl.LazyFrame:
     """Airlines by their two-letter code."""
     return airlines.select(VALUES)
@@ -57,6 +61,7 @@ def airlines(airlines: Source["bronze.airlines"]) -> pl.LazyFrame:
     "silver.airports",
     key=["faa"],
     null_tokens=["NA"],
+    origin=ORIGIN,
     types={"lat": pl.Float64, "lon": pl.Float64, "alt": pl.Int32, "tz": pl.Int8},
     expect=[expect.rule("on the globe", pl.col("lat").is_between(-90, 90) & pl.col("lon").is_between(-180, 180))],
 )
@@ -70,6 +75,7 @@ def airports(airports: Source["bronze.airports"]) -> pl.LazyFrame:
     mode="upsert",
     key=["tailnum"],
     null_tokens=["NA"],
+    origin=ORIGIN,
     types={"year": pl.Int16, "engines": pl.Int8, "seats": pl.Int16, "speed": pl.Int32},
 )
 def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
@@ -82,6 +88,7 @@ def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
     mode="upsert",
     key=["origin", "time_hour"],
     null_tokens=["NA"],
+    origin=ORIGIN,
     types={
         "year": pl.Int16,
         "month": pl.Int8,
