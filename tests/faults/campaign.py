@@ -24,7 +24,7 @@ from tests.support.projects import variables
 from tests.support.stores import ROOT, SERVERS, lake_on, running
 
 SETTLE_EVERY = 5
-REACHES_MAX = 40
+REACHES_MAX = 25
 SECONDS_MAX = 120
 
 
