@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import polars as pl
 import pytest
 
-from catalog.derived import SMALL_FILES_MAX, record_once
+from catalog import derived
+from catalog.derived import record_once
 from catalog.errors import StoreError
 from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Tables
@@ -80,9 +81,12 @@ def test_once_when_the_store_stumbles(proxy: Proxy, endpoint: Endpoint) -> None:
     assert rows(direct) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
 
 
-def test_small_files_are_merged_without_touching_a_row(fast_endpoint: Endpoint) -> None:
+def test_small_files_are_merged_without_touching_a_row(
+    fast_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two writers at once: files do not pile up, and what was written down before a merge is known after it."""
-    sources = [f"batch {number:03}" for number in range(SMALL_FILES_MAX + 8)]
+    monkeypatch.setattr(derived, "SMALL_FILES_MAX", 5)
+    sources = [f"batch {number:03}" for number in range(12)]
 
     def write(order: int) -> None:
         own = Tables(ObjectStore(fast_endpoint))
@@ -94,7 +98,7 @@ def test_small_files_are_merged_without_touching_a_row(fast_endpoint: Endpoint) 
     tables = Tables(ObjectStore(fast_endpoint))
     newest = head(tables, NAME)
     assert newest.version == len(sources) - 1
-    assert len(newest.files) < SMALL_FILES_MAX
+    assert len(newest.files) <= 5
     wanted = [(source, number) for source in sources for number in (0, 1)]
     for found in read_everywhere(newest).values():
         assert sorted(found.rows()) == wanted
