@@ -1,15 +1,12 @@
 """Data files on the local disk: immutable, so a copy is good for ever; bounded, so the least recently used go first.
 
 Whoever reads holds a lease: a folder of hard links of its own. So a file may be evicted at any time, by any process,
-and is there all the same until the last lease on it ends. A lease is locked while its holder lives; the kernel gives
-the lock up with the process, whatever its end, and the next holder sweeps what has none.
+and is there all the same until the last lease on it ends.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,6 +15,7 @@ from pathlib import Path
 from catalog.errors import StoreError, UsageError
 from catalog.objects import ObjectStore
 from catalog.tables import DataFile, Snapshot
+from lake.scratch import alone, held_folder
 
 PARALLEL_FETCHES = 8
 
@@ -67,6 +65,9 @@ class Lease:
                 f"{snapshot.name}: {file.path} has {size_bytes} bytes on the store, and {file.size_bytes} by its log",
                 next="the file was changed or cut on the store: bring it back from a backup",
             )
+        # On the disk before it has its name: a crash of the machine leaves no file that only looks whole.
+        with part.open("rb") as fetched:
+            os.fsync(fetched.fileno())
         part.rename(target)
 
 
@@ -81,43 +82,12 @@ class FileCache:
     @contextmanager
     def lease(self, objects: ObjectStore) -> Iterator[Lease]:
         """A lease for one query or run. The bound is enforced when it ends, so that one query may need more."""
-        self._leases.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = self._leases / uuid.uuid4().hex
-        with self._locked():
-            self._sweep()
-            held.mkdir(mode=0o700)
-            lock = os.open(_lock_of(held), os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield Lease(held, self.folder, objects)
-        finally:
-            with self._locked():
-                _remove(held)
-                self._shrink()
-            os.close(lock)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Alone among all processes; only ever for a few directory entries."""
-        lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
-    def _sweep(self) -> None:
-        """Remove the leases whose holders died."""
-        for held in {path.with_suffix("") for path in self._leases.iterdir()}:
-            lock = os.open(_lock_of(held), os.O_CREAT | os.O_RDWR, 0o600)
+        with held_folder(self._leases) as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            else:
-                _remove(held)
+                yield Lease(held, self.folder, objects)
             finally:
-                os.close(lock)
+                with alone(self._leases):
+                    self._shrink()
 
     def _shrink(self) -> None:
         files = [(path.stat(), path) for path in self.folder.glob("*.parquet")]
@@ -139,12 +109,3 @@ def _link_whole(shared: Path, mine: Path, size_bytes: int) -> bool:
     mine.unlink()
     shared.unlink(missing_ok=True)
     return False
-
-
-def _lock_of(held: Path) -> Path:
-    return held.with_suffix(".lock")
-
-
-def _remove(held: Path) -> None:
-    shutil.rmtree(held, ignore_errors=True)
-    _lock_of(held).unlink(missing_ok=True)

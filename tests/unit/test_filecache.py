@@ -1,5 +1,6 @@
 """The cache of data files: bounded, whole files only, safe for any number of processes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,6 +61,26 @@ def test_a_file_is_fetched_once(lake: Lake, table: Callable[[str], Snapshot], tm
         assert lease.files(snapshot) == lease.files(snapshot)
         assert pl.read_parquet(lease.files(snapshot)).sort("n")["n"].to_list() == [1, 2, 3]
     assert leases(cache) == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    lake: Lake, table: Callable[[str], Snapshot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a crash of the machine could leave a file of the right size that is not what was fetched."""
+    cache, snapshot = FileCache(tmp_path / "cache", 10**9), table("silver.a")
+    synced: list[tuple[int, int, bool]] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        file = os.fstat(descriptor)
+        synced.append((file.st_ino, file.st_size, any(cache.folder.rglob("*.parquet"))))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with cache.lease(lake.objects) as lease:
+        lease.files(snapshot)
+    (kept,) = cached(cache)
+    assert synced == [(kept.stat().st_ino, snapshot.files[0].size_bytes, False)]
 
 
 def test_a_file_that_was_cut_in_the_cache_is_not_used(
