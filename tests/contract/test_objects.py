@@ -128,18 +128,18 @@ class TestReplace:
         assert direct.get(Zone.CATALOG, "key") == b"rival"
 
     def test_one_of_many_racers_moves_it_on(self, direct: ObjectStore) -> None:
-        """Eight threads count to 40 together by compare-and-put: no count is lost."""
+        """Six threads count to 24 together by compare-and-put: no count is lost."""
         direct.put(Zone.CATALOG, "key", b"0")
 
         def count(_: int) -> None:
             counted = 0
-            while counted < 5:
+            while counted < 4:
                 body, etag = direct.get_with_etag(Zone.CATALOG, "key")
                 counted += direct.replace(Zone.CATALOG, "key", b"%d" % (int(body) + 1), etag) is not None
 
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(count, range(8)))
-        assert direct.get(Zone.CATALOG, "key") == b"40"
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(count, range(6)))
+        assert direct.get(Zone.CATALOG, "key") == b"24"
 
 
 class TestUpload:

@@ -6,13 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from catalog.errors import NotFound
 from catalog.objects import Endpoint, ObjectStore, VersionInfo, store
+from catalog.objects.client import connect
 from catalog.zones import Zone
 from tests.support.proxy import Proxy
+from tests.support.stores import Stores, lake_on
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 ODD_KEYS = (
     "plain",
@@ -40,6 +46,14 @@ def direct(endpoint: Endpoint) -> ObjectStore:
 @pytest.fixture
 def through(proxy: Proxy) -> ObjectStore:
     return ObjectStore(proxy.endpoint)
+
+
+def with_small_pages(endpoint: Endpoint) -> "S3Client":
+    """A client whose listings come three at a time."""
+    s3 = connect(endpoint)
+    for verb in ("ListObjectsV2", "ListObjectVersions"):
+        s3.meta.events.register(f"provide-client-params.s3.{verb}", lambda params, **_: params | {"MaxKeys": 3})
+    return s3
 
 
 class TestRead:
@@ -87,22 +101,39 @@ class TestRead:
 
 
 class TestList:
-    def test_more_than_a_page(self, direct: ObjectStore) -> None:
+    def test_more_than_a_page(self, stores: Stores) -> None:
         """1,004 keys come in their order, also those after a given one; so do versions where a page ends in a key's."""
+        store = ObjectStore(lake_on(stores("seaweedfs")))
 
         def put(number: int) -> None:
             for body in (b"1", b"22", b"333") if number == 999 else (b"1",):
-                direct.put(Zone.LANDING, f"many/{number:04}", body)
+                store.put(Zone.LANDING, f"many/{number:04}", body)
 
-        with ThreadPoolExecutor(16) as pool:
+        with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, range(1004)))
         keys = [f"many/{number:04}" for number in range(1004)]
-        assert [found.key for found in direct.list_objects(Zone.LANDING, "many/")] == keys
-        assert [f.key for f in direct.list_objects(Zone.LANDING, "many/", start_after=keys[2])] == keys[3:]
-        assert list(direct.list_objects(Zone.LANDING, "other/")) == []
-        versions = [(found.key, found.size_bytes) for found in direct.list_versions(Zone.LANDING)]
+        assert [found.key for found in store.list_objects(Zone.LANDING, "many/")] == keys
+        assert [f.key for f in store.list_objects(Zone.LANDING, "many/", start_after=keys[2])] == keys[3:]
+        assert list(store.list_objects(Zone.LANDING, "other/")) == []
+        versions = [(found.key, found.size_bytes) for found in store.list_versions(Zone.LANDING)]
         sizes = [(keys[999], 3), (keys[999], 2), (keys[999], 1)]
         assert versions == [*((key, 1) for key in keys[:999]), *sizes, *((key, 1) for key in keys[1000:])]
+
+    def test_many_small_pages(self, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Pages of three: nothing is lost or told twice where they end, of objects, versions, markers and folders."""
+        monkeypatch.setattr(store, "connect", with_small_pages)
+        paged = ObjectStore(proxy.endpoint)
+        keys = [f"{folder}/key {number} & more" for folder in ("a", "b", "c", "d", "ö") for number in range(3)]
+        for key in keys:
+            paged.put(Zone.LANDING, key, b"1")
+            paged.put(Zone.LANDING, key, b"22")
+            paged.delete(Zone.LANDING, key)
+            paged.put(Zone.BRONZE, key, b"1")
+        assert sorted(found.key for found in paged.list_objects(Zone.BRONZE)) == keys
+        assert sorted(paged.folders(Zone.BRONZE)) == ["a", "b", "c", "d", "ö"]
+        found = [(v.key, None if v.is_marker else v.size_bytes) for v in paged.list_versions(Zone.LANDING)]
+        assert len(proxy.seen("GET", "versions")) >= len(found) / 3
+        assert sorted(found, key=lambda version: version[0]) == [(key, size) for key in keys for size in (None, 2, 1)]
 
     def test_versions_and_markers_come_newest_first(self, direct: ObjectStore) -> None:
         """Put and deleted within one second, in an order that no time stamp tells."""

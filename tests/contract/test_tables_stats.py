@@ -79,7 +79,7 @@ def same(left: list[tuple[Any, ...]], right: list[tuple[Any, ...]]) -> bool:
     return list(map(repr, left)) == list(map(repr, right))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     files=st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3),
     sought=st.fixed_dictionaries({n: v for n, v in VALUES.items() if n != "a"}),
