@@ -32,6 +32,15 @@ class Keys:
     secret_key: str = field(repr=False)
     signing: Mapping[str, str] = field(repr=False)
 
+    def named(self) -> dict[str, str]:
+        """Each key, and what is shown in its place.
+
+        >>> Keys("a1", "s1", {"WEED_JWT_SIGNING_KEY": "j1"}).named()
+        {'a1': '(access key)', 's1': '(secret key)', 'j1': '(WEED_JWT_SIGNING_KEY)'}
+        """
+        signing = {key: f"({name})" for name, key in self.signing.items()}
+        return {self.access_key: "(access key)", self.secret_key: "(secret key)"} | signing
+
 
 @dataclass(frozen=True)
 class Process:

@@ -199,7 +199,7 @@ def _await(local: Local, settings: Settings) -> None:
             return
         time.sleep(0.05)
     keys = read_keys(local.folder)
-    hidden = {} if keys is None else {keys.secret_key: "(secret key)", keys.access_key: "(access key)"}
+    hidden = {} if keys is None else keys.named()
     alive = local.process is not None and process.is_alive(local.process)
     what = f"did not answer within {settings.startup_seconds:g} s" if alive else "ended as it started"
     raise StoreError(

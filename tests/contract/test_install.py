@@ -22,6 +22,7 @@ from tests.support.stores import ROOT
 GO = """#!/bin/sh
 if [ "$1" = version ]; then echo "go version {version} linux/amd64"; exit; fi
 echo "$$" >> "{started}"
+env > "{seen}"
 [ -e "{broken}" ] && {{ echo "cannot reach the proxy"; exit 1; }}
 head -c 1000 "{minio}" > "$GOBIN/minio"
 sleep {seconds}
@@ -37,7 +38,7 @@ class Workshop:
         found = find_minio()
         assert found is not None, "MinIO is not installed: run make minio"
         self.minio, self.bin = found, folder / "bin"
-        self.started, self.broken = folder / "started", folder / "broken"
+        self.started, self.broken, self.seen = folder / "started", folder / "broken", folder / "seen"
         self.bin.mkdir()
         self.environ = {
             "PATH": f"{self.bin}:/usr/bin:/bin",
@@ -47,7 +48,8 @@ class Workshop:
         self.go(version, seconds)
 
     def go(self, version: str, seconds: float) -> None:
-        text = GO.format(version=version, minio=self.minio, seconds=seconds, started=self.started, broken=self.broken)
+        files = {"minio": self.minio, "started": self.started, "broken": self.broken, "seen": self.seen}
+        text = GO.format(version=version, seconds=seconds, **files)
         (self.bin / "go").write_text(text, encoding="utf-8")
         (self.bin / "go").chmod(0o755)
 
@@ -86,6 +88,21 @@ def test_a_build_is_kept_by_version(workshop: Workshop) -> None:
     assert said[-1].startswith("built MinIO in")
     assert install_minio(said.append, workshop.environ) == built
     assert workshop.builds == 1
+
+
+def test_a_build_sees_no_keys(workshop: Workshop) -> None:
+    """It runs code of strangers: it gets what finds them, and nothing else of the environment."""
+    let_through = {"GOPROXY": "direct", "PIP_INDEX_URL": "i", "https_proxy": "p", "SSL_CERT_FILE": "c", "LANG": "C"}
+    kept_here = {
+        "LAKE_STORE_SECRET_KEY": "hush",
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "GOOGLE_APPLICATION_CREDENTIALS": "hush",
+        "WEED_JWT_SIGNING_KEY": "hush",
+    }
+    install_minio(lambda _: None, workshop.environ | let_through | kept_here)
+    seen = dict(line.split("=", 1) for line in workshop.seen.read_text().splitlines())
+    assert let_through.items() <= seen.items()
+    assert kept_here.keys().isdisjoint(seen)
 
 
 def test_of_two_at_once_one_builds(workshop: Workshop) -> None:

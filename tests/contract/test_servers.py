@@ -163,6 +163,22 @@ def test_a_server_that_ends_as_it_starts_is_quoted(project: Project) -> None:
     assert str(project.state / "data") in said
 
 
+def test_a_log_that_is_quoted_shows_no_key(tmp_path: Path) -> None:
+    """Of all that the lake made, for requests and for signing, a name stands in its place."""
+    (tmp_path / "lake.toml").touch()
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "minio"
+    program.write_text("#!/bin/sh\ncat ../keys.json\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    project = Project(tmp_path, "minio", {"PATH": f"{program.parent}:{os.environ['PATH']}"})
+    said = project.lake("up", code=3)
+    keys = read_keys(project.state)
+    assert keys is not None
+    assert "(secret key)" in said
+    for secret in (keys.access_key, keys.secret_key, *keys.signing.values()):
+        assert secret not in said
+
+
 def test_a_frozen_server_is_told_from_a_dead_one(project: Project) -> None:
     """Status answers all the same, and down ends it."""
     project.up()
