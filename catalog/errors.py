@@ -11,6 +11,7 @@
     │   └── UnsafeStore            the store ignores a condition that the lake's promises rest on
     ├── StoreError           3  the store did not answer, or not as S3 does: try again
     │   └── AccessRefused          the store answered, and said no to these keys
+    ├── MachineError         3  this machine ran out of room, memory, files or processes: mend it, then run again
     └── Conflict             4  somebody else was first: read again, then try again
 
 Each has a stable ``kind``, and says what happened, where, and what to do next.
@@ -116,6 +117,13 @@ class AccessRefused(StoreError):
     """The store refused the keys, or what they asked for."""
 
     kind = "access-refused"
+
+
+class MachineError(LakeError):
+    """This machine could not do its part, whatever the data: no room on a disk, say, or no process to be had."""
+
+    kind = "machine"
+    exit_code = ExitCode.STORE
 
 
 class Conflict(LakeError):
