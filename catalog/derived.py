@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from catalog.errors import Conflict
-from catalog.tables import Change, DataFile, Snapshot, Tables, store_faults
+from catalog.tables import Change, DataFile, Snapshot, Tables, difference, store_faults
 from catalog.zones import TableName
 
 SMALL_BYTES = 8 * 1024**2
@@ -38,13 +38,20 @@ def _holds(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
         return found.collect().height > 0
 
 
+def _to_merge(base: Snapshot, schema: pl.Schema) -> list[DataFile]:
+    """The files to write again with the new rows: many small ones, or all where an older lake knew other columns."""
+    if difference(base.schema, schema):
+        return list(base.files)
+    small = [file for file in base.files if file.size_bytes < SMALL_BYTES]
+    return small if len(small) >= SMALL_FILES_MAX else []
+
+
 def _append(
     tables: Tables, name: TableName, base: Snapshot | None, source: tuple[str, str], rows: pl.LazyFrame
 ) -> Snapshot:
-    small: list[DataFile] = [] if base is None else [file for file in base.files if file.size_bytes < SMALL_BYTES]
-    merged: list[DataFile] = small if len(small) >= SMALL_FILES_MAX else []
+    merged = [] if base is None else _to_merge(base, rows.collect_schema())
     if base is not None and merged:
-        rows = pl.concat([tables.scan_files(name, merged, base.schema), rows])
+        rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
     return tables.commit(
         Change(
             name=name,

@@ -1,6 +1,6 @@
 """The ledger: every file that ever landed, what became of it, and from which bytes its rows came."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,6 +36,7 @@ SCHEMA = pl.Schema(
         "sha256": pl.String(),
         "archived_as": pl.String(),
         "fate": pl.String(),
+        "on_correction": pl.String(),
         "records": pl.Int64(),
         "rows": pl.Int64(),
         "rule": pl.String(),
@@ -52,8 +53,8 @@ class Entry:
     """One delivery in the ledger.
 
     ``records`` is counted by the gate and ``rows`` by the data file's footer; ``archived_as`` is the key of the raw
-    bytes in the bronze bucket; ``rule``, ``reason`` and ``line`` say why a delivery was rejected; ``details`` is JSON:
-    dialect, header.
+    bytes in the bronze bucket; ``on_correction`` is the policy that its batch kept to; ``rule``, ``reason`` and
+    ``line`` say why a delivery was rejected; ``details`` is JSON: dialect, header.
     """
 
     dataset: str
@@ -67,6 +68,7 @@ class Entry:
     sha256: str | None
     archived_as: str | None
     fate: Fate
+    on_correction: str
     records: int = 0
     rows: int = 0
     rule: str | None = None
@@ -86,14 +88,32 @@ def record(tables: Tables, batch: str, entries: list[Entry]) -> Snapshot:
     return record_once(tables, LEDGER, ("batch", batch), lambda: frame_of(entries).lazy())
 
 
-def taken(tables: Tables, dataset: str) -> pl.DataFrame:
-    """What a dataset's rows came from, in order: ``file``, ``sha256``, ``delivery``. Raises `StoreError`."""
+def taken(tables: Tables, dataset: str, files: Collection[str]) -> pl.DataFrame:
+    """The bytes that these landing names brought in, in order: ``file``, ``sha256``. Raises `StoreError`."""
+    return _ingested(tables, dataset, pl.col("file").is_in(sorted(files))).select("file", "sha256")
+
+
+def first_names(tables: Tables, dataset: str, hashes: Collection[str]) -> dict[str, str]:
+    """The landing name under which each of these bytes (SHA-256) first came in, where they did. Raises `StoreError`."""
+    rows = _ingested(tables, dataset, pl.col("sha256").is_in(sorted(hashes)))
+    return dict(rows.unique("sha256", keep="first", maintain_order=True).select("sha256", "file").iter_rows())
+
+
+def last_batches(ledger: Snapshot) -> dict[str, str]:
+    """The newest batch of each dataset that a version of the ledger holds. Raises `StoreError`."""
+    with store_faults(f"read {LEDGER}"):
+        newest = ledger.scan().group_by("dataset").agg(pl.col("batch").max()).collect(engine="streaming")
+    return dict(newest.iter_rows())
+
+
+def _ingested(tables: Tables, dataset: str, which: pl.Expr) -> pl.DataFrame:
+    """The entries whose rows went in, in order of delivery."""
     ledger = tables.open(LEDGER)
     if ledger is None:
-        return pl.DataFrame(schema={"file": pl.String, "sha256": pl.String, "delivery": pl.String})
+        return pl.DataFrame(schema=SCHEMA)
     files = [file for file in ledger.files if file.may_hold("dataset", {dataset})]
     rows = tables.scan_files(LEDGER, files, ledger.schema).filter(
-        pl.col("dataset") == dataset, pl.col("fate") == Fate.INGESTED
+        pl.col("dataset") == dataset, pl.col("fate") == Fate.INGESTED, which
     )
     with store_faults(f"read {LEDGER}"):
-        return rows.select("file", "sha256", "delivery").sort("delivery").collect(engine="streaming")
+        return rows.select("delivery", "file", "sha256").sort("delivery").collect(engine="streaming")

@@ -4,14 +4,13 @@ Commit n maps every table to the version that readers see. Whoever creates objec
 again and tries n + 1. A reader holds one commit, so it sees all of a publication or nothing of it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from catalog.errors import Conflict, NotFound, UsageError
+from catalog.errors import Conflict, NotFound
 from catalog.failpoints import reach
+from catalog.formats import opened, stored
 from catalog.objects import ObjectStore, Sequence
 from catalog.zones import TableName, Zone
 
@@ -139,13 +138,10 @@ def _merge(base: Commit, head: Commit, proposal: Proposal) -> dict[str, Pin]:
 
 
 def _encode(commit: Commit) -> bytes:
-    body: dict[str, Any] = {"format": FORMAT} | asdict(commit)
-    return json.dumps(body, indent=1, sort_keys=True).encode()
+    return stored(asdict(commit), version=FORMAT)
 
 
 def _decode(body: bytes) -> Commit:
-    fields: dict[str, Any] = json.loads(body)
-    if fields.pop("format") > FORMAT:
-        raise UsageError("this catalog was written by a newer version of the lake", next="update the lake")
+    fields = opened(body, newest=FORMAT, what="a commit of the catalog")
     fields["tables"] = {name: Pin(**pin) for name, pin in fields["tables"].items()}
     return Commit(**fields)

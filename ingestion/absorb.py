@@ -10,10 +10,9 @@ import polars as pl
 
 from catalog.errors import StoreError
 from catalog.failpoints import reach
-from catalog.ledger import Entry, Fate, taken
-from catalog.tables import DataFile, Snapshot, Tables
+from catalog.ledger import Entry, Fate, first_names, taken
+from catalog.tables import DataFile, Snapshot, Tables, without
 from catalog.zones import Zone
-from ingestion.correct import take_back
 from ingestion.manifest import Delivery, Manifest, Outcome
 from ingestion.parser import Parsed, Parser, ParseRequest, Rejected
 
@@ -33,23 +32,21 @@ LAKE_COLUMNS = pl.Schema(
 
 @dataclass
 class History:
-    """Which bytes each name of a dataset has brought: by the ledger, and by this batch as it is read."""
+    """Which bytes the names of a batch have brought: by the ledger, and by the batch as it is read."""
 
     by_file: dict[str, list[str]] = field(default_factory=dict)
-    by_bytes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> "History":
-        """The history that the ledger's rows (file, sha256, delivery) tell."""
+        """The history that the ledger's rows (file, sha256) tell, in order of delivery."""
         history = cls()
-        for file, sha256, _ in rows.iter_rows():
+        for file, sha256 in rows.iter_rows():
             history.add(file, sha256)
         return history
 
     def add(self, file: str, sha256: str) -> None:
         """A delivery's rows went in."""
         self.by_file.setdefault(file, []).append(sha256)
-        self.by_bytes.setdefault(sha256, file)
 
     def knows(self, file: str, sha256: str, *, replacing: bool) -> bool:
         """Whether this name already brought these bytes; where corrections replace, only its current ones count.
@@ -96,26 +93,20 @@ class _Pending:
 
     paths: list[Path] = field(default_factory=list)
     rows: int = 0
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.paths)
+    size_bytes: int = 0
 
 
 class Absorber:
     """One attempt at one batch: reads its archived deliveries one by one, so that scratch holds few at a time."""
 
-    def __init__(
-        self, tables: Tables, workshop: Workshop, manifest: Manifest, head: Snapshot | None, *, replacing: bool
-    ) -> None:
+    def __init__(self, tables: Tables, workshop: Workshop, manifest: Manifest, head: Snapshot | None) -> None:
         self._tables = tables
         self._parser = workshop.parser
         self._scratch = workshop.scratch
         self._told = workshop.told
         self._manifest = manifest
         self._head = head
-        self._replacing = replacing
-        self._history = History.of(taken(tables, manifest.dataset))
+        self._history = History.of(taken(tables, manifest.dataset, {d.key for d in manifest.deliveries}))
         self._columns = value_columns(head)
         self._added: list[DataFile] = []
         self._pending = _Pending()
@@ -125,21 +116,36 @@ class Absorber:
         before = set(self._history.by_file)
         entries = self._read_all(outcome.archived)
         self._flush()
-        corrected = (
-            {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before} if self._replacing else set()
-        )
-        taken_back = take_back(self._tables, self._head, corrected)
+        corrected = {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before}
+        gone = without(self._tables, self._head, "_file", corrected if self._manifest.is_replacing else ())
         withdrawn = (
             self._entry(index, delivery, Fate.WITHDRAWN)
             for index, delivery in ((index, self._manifest.deliveries[index]) for index in outcome.withdrawn)
             if not delivery.is_marker
         )
         return Absorbed(
-            added=(*taken_back.kept, *self._added),
-            removed=taken_back.removed,
-            schema=pl.Schema({name: pl.String() for name in self._columns or ()} | dict(LAKE_COLUMNS)),
-            entries=(*entries, *withdrawn),
+            added=(*gone.kept, *self._added),
+            removed=gone.removed,
+            schema=self._schema(),
+            entries=(*self._with_twins(entries), *withdrawn),
         )
+
+    def _schema(self) -> pl.Schema:
+        """The table's schema after this batch; a table without rows takes the columns of the first good file."""
+        if self._columns is None and self._head is not None:
+            return self._head.schema
+        return pl.Schema({name: pl.String() for name in self._columns or ()} | dict(LAKE_COLUMNS))
+
+    def _with_twins(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries, with a notice where the same bytes came in under another name before."""
+        hashes = {e.sha256 for e in entries if e.fate == Fate.INGESTED and e.sha256 is not None}
+        names = first_names(self._tables, self._manifest.dataset, hashes)
+        told = []
+        for entry in entries:
+            twin = names.setdefault(entry.sha256, entry.file) if entry.sha256 in hashes and entry.sha256 else entry.file
+            is_new = entry.fate == Fate.INGESTED and entry.notice is None and twin != entry.file
+            told.append(replace(entry, notice=f"has the same bytes as {twin}") if is_new else entry)
+        return told
 
     def _read_all(self, archived: Sequence[int]) -> list[Entry]:
         """One entry per archived delivery. Versions of one key come in a row, so only the last is kept back."""
@@ -153,7 +159,7 @@ class Absorber:
             if path is None:
                 continue
             if standing is not None:
-                if self._replacing and standing[0] == delivery.key:
+                if self._manifest.is_replacing and standing[0] == delivery.key:
                     standing[1].unlink()
                 else:
                     self._hold(standing[1], standing[2])
@@ -175,7 +181,7 @@ class Absorber:
             self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=self._manifest.archive(index)
         )
         try:
-            if self._history.knows(delivery.key, sha256, replacing=self._replacing):
+            if self._history.knows(delivery.key, sha256, replacing=self._manifest.is_replacing):
                 return replace(entry, notice="these bytes came under this name before: no rows are added"), None
             entry, path = self._parse(entry, raw)
         finally:
@@ -213,18 +219,16 @@ class Absorber:
         return ingested, out
 
     def _notice(self, entry: Entry) -> str | None:
-        if entry.file in self._history.by_file:
-            return (
-                "takes the place of the earlier delivery of this name"
-                if self._replacing
-                else "added to this name's rows"
-            )
-        twin = self._history.by_bytes.get(entry.sha256 or "")
-        return None if twin is None else f"has the same bytes as {twin}"
+        if entry.file not in self._history.by_file:
+            return None
+        if self._manifest.is_replacing:
+            return "takes the place of the earlier delivery of this name"
+        return "added to this name's rows"
 
     def _hold(self, path: Path, rows: int) -> None:
         self._pending.paths.append(path)
         self._pending.rows += rows
+        self._pending.size_bytes += path.stat().st_size
         if self._pending.size_bytes >= COMBINED_BYTES:
             self._flush()
 
@@ -262,13 +266,15 @@ class Absorber:
             sha256=None,
             archived_as=None,
             fate=fate,
+            on_correction=self._manifest.on_correction,
         )
 
 
 def value_columns(head: Snapshot | None) -> tuple[str, ...] | None:
-    """The columns that a table's files must have, None while it has had none."""
-    names = () if head is None else tuple(name for name in head.schema if name not in LAKE_COLUMNS)
-    return names or None
+    """The columns that a table's files must have, None while it has no row: then the next good file says."""
+    if head is None or head.rows == 0:
+        return None
+    return tuple(name for name in head.schema if name not in LAKE_COLUMNS)
 
 
 def _details(made: Parsed) -> Mapping[str, object]:

@@ -5,9 +5,9 @@ manifest, the outcome and the done mark are created only where there is none; th
 that carries the batch's name; a delivery leaves landing by its version id, after that commit.
 """
 
-import json
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import Any
 from catalog import ledger, quarantine
 from catalog.errors import Conflict, NotFound
 from catalog.failpoints import reach
+from catalog.formats import opened, readable, stored
 from catalog.ledger import Entry, Fate
 from catalog.objects import ObjectStore
 from catalog.tables import Change, Snapshot, Tables
@@ -26,7 +27,10 @@ from ingestion.manifest import Delivery, Manifest, Outcome
 
 ARCHIVED, WITHDRAWN = "archived", "withdrawn"
 
+FORMAT = 1
+
 LOOKS_MAX = 10
+LOOK_SECONDS = 0.05
 """How often a delivery that is listed and yet not found is looked for, before it is left for the next batch."""
 
 
@@ -57,7 +61,7 @@ class Finisher:
         committed = self._commit(manifest, outcome)
         entries = self._record(manifest, committed)
         self._clear(manifest, outcome)
-        self._objects.create(Zone.CATALOG, manifest.object("done"), b"{}")
+        self._objects.create(Zone.CATALOG, manifest.object("done"), stored({}, version=FORMAT))
         reach("batch.done")
         return Finished(manifest, committed.version, entries)
 
@@ -67,10 +71,11 @@ class Finisher:
         if not self._objects.exists(Zone.CATALOG, key):
             with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
                 found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
-            outcome = {which: [i for i, was in enumerate(found) if was == which] for which in (ARCHIVED, WITHDRAWN)}
-            self._objects.create(Zone.CATALOG, key, json.dumps({"format": 1} | outcome).encode())
+            fates = _in_order(manifest.deliveries, found)
+            outcome = {which: [i for i, fate in enumerate(fates) if fate == which] for which in (ARCHIVED, WITHDRAWN)}
+            self._objects.create(Zone.CATALOG, key, stored(outcome, version=FORMAT))
             reach("outcome.created")
-        agreed: dict[str, list[int]] = json.loads(self._objects.get(Zone.CATALOG, key))
+        agreed = opened(self._objects.get(Zone.CATALOG, key), newest=FORMAT, what="a batch's outcome")
         return Outcome(tuple(agreed[ARCHIVED]), tuple(agreed[WITHDRAWN]))
 
     def _archive(self, manifest: Manifest, index: int) -> str | None:
@@ -78,7 +83,8 @@ class Finisher:
         delivery: Delivery = manifest.deliveries[index]
         if delivery.is_withdrawn:
             return WITHDRAWN
-        for _ in range(LOOKS_MAX):
+        for look in range(LOOKS_MAX):
+            time.sleep(LOOK_SECONDS * look)
             try:
                 self._objects.copy_version(delivery.version, Zone.BRONZE, manifest.archive(index))
             except NotFound:
@@ -109,7 +115,7 @@ class Finisher:
                         schema=absorbed.schema,
                         add=absorbed.added,
                         remove=absorbed.removed,
-                        metadata={"batch": manifest.name, "account": account},
+                        metadata={"format": FORMAT, "batch": manifest.name, "account": account},
                     )
                 )
             except Conflict:
@@ -119,12 +125,13 @@ class Finisher:
 
     def _record(self, manifest: Manifest, committed: Snapshot) -> tuple[Entry, ...]:
         """Write the winning attempt's account into the ledger, and what it rejected into the quarantine."""
-        entries = _decode(self._objects.get(Zone.CATALOG, committed.metadata["account"]))
-        if entries:
-            ledger.record(self._tables, manifest.name, list(entries))
+        told = readable(committed.metadata, newest=FORMAT, what=f"the commit of {manifest.name}")
+        entries = _decode(self._objects.get(Zone.CATALOG, told["account"]))
         rejected = quarantine.whole_files(entries)
         if rejected.height:
             quarantine.record(self._tables, manifest.name, rejected.lazy)
+        if entries:
+            ledger.record(self._tables, manifest.name, list(entries))
         reach("ledger.committed")
         return entries
 
@@ -135,13 +142,24 @@ class Finisher:
         reach("delivery.cleared")
 
 
+def _in_order(deliveries: Sequence[Delivery], found: Sequence[str | None]) -> list[str | None]:
+    """The fates, but for the later versions of a key of which one hides: these wait with it, or it would come after
+    them and take their place."""
+    hiding: set[str] = set()
+    fates: list[str | None] = []
+    for delivery, fate in zip(deliveries, found, strict=True):
+        waits = fate == ARCHIVED and delivery.key in hiding
+        fates.append(None if waits else fate)
+        hiding |= {delivery.key} if fate is None else set()
+    return fates
+
+
 def _encode(entries: tuple[Entry, ...]) -> bytes:
-    body = {"format": 1, "entries": [asdict(entry) for entry in entries]}
-    return json.dumps(body, default=datetime.isoformat, ensure_ascii=False, indent=1).encode()
+    return stored({"entries": [asdict(entry) for entry in entries]}, version=FORMAT)
 
 
 def _decode(body: bytes) -> tuple[Entry, ...]:
-    fields: list[dict[str, Any]] = json.loads(body)["entries"]
+    fields: list[dict[str, Any]] = opened(body, newest=FORMAT, what="a batch's account")["entries"]
     for entry in fields:
         entry["fate"] = Fate(entry["fate"])
         for name in ("arrived_at", "ingested_at"):

@@ -38,9 +38,9 @@ class Policy:
     wait_s_max: float = 2.0
     scratch: Path | None = None
 
-    def is_replacing(self, dataset: str) -> bool:
-        """Whether a correction takes the place of the older delivery."""
-        return self.on_correction.get(dataset, self.on_correction_default) == "replace"
+    def of(self, dataset: str) -> str:
+        """What a correction does to a dataset."""
+        return self.on_correction.get(dataset, self.on_correction_default)
 
 
 def ingest(
@@ -64,11 +64,13 @@ def ingest(
                 numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
                 finished += _tell(done, told)
             found = landing.find(tables.objects, wanted)
-            fresh = {dataset: deliveries for dataset, deliveries in found.items() if not seen.issuperset(deliveries)}
+            plans = {dataset: landing.first(deliveries) for dataset, deliveries in found.items()}
+            fresh = {dataset: planned for dataset, planned in plans.items() if not seen.issuperset(planned)}
             if not fresh:
                 break
-            for dataset, deliveries in fresh.items():
-                done = _take(tables, finisher, dataset, numbers.get(dataset, 0) + 1, deliveries)
+            for dataset, planned in fresh.items():
+                plan = _plan(tables, policy, dataset, numbers.get(dataset, 0) + 1, planned)
+                done = _take(tables, finisher, plan)
                 seen.update(*(batch.manifest.deliveries for batch in done))
                 finished += _tell(done, told)
     return finished
@@ -89,9 +91,7 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
             workshop = Workshop(parser, scratch, told)
             yield Finisher(
                 tables,
-                lambda manifest, head: Absorber(
-                    tables, workshop, manifest, head, replacing=policy.is_replacing(manifest.dataset)
-                ),
+                lambda manifest, head: Absorber(tables, workshop, manifest, head),
             )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -119,19 +119,26 @@ def _was_finished(finisher: Finisher, manifest: Manifest, wait_s_max: float) -> 
     return False
 
 
-def _take(
-    tables: Tables, finisher: Finisher, dataset: str, number: int, deliveries: tuple[Delivery, ...]
-) -> list[Finished]:
-    """Plan batch ``number`` and finish it; where somebody else planned it first, finish theirs.
+def _plan(tables: Tables, policy: Policy, dataset: str, number: int, deliveries: tuple[Delivery, ...]) -> Manifest:
+    """A batch of these deliveries, on the table as it is.
 
     ``number`` was looked up before landing was listed: had another batch been finished in between, it would have this
     number, and so nothing that it took can be in the plan.
     """
-    table = TableName(Zone.BRONZE, dataset)
-    head = tables.open(table)
-    manifest = Manifest(dataset, number, deliveries, None if head is None else head.version, now())
-    sequence = Sequence(tables.objects, Zone.CATALOG, manifests(dataset))
-    if not sequence.create(number, encode(manifest)):
-        manifest = decode(sequence.get(number))
+    head = tables.open(TableName(Zone.BRONZE, dataset))
+    return Manifest(
+        dataset=dataset,
+        number=number,
+        deliveries=deliveries,
+        bronze_version=None if head is None else head.version,
+        begun_at=now(),
+        on_correction=policy.of(dataset),
+    )
+
+
+def _take(tables: Tables, finisher: Finisher, plan: Manifest) -> list[Finished]:
+    """Begin a batch and finish it; where somebody else began that number first, finish theirs."""
+    sequence = Sequence(tables.objects, Zone.CATALOG, manifests(plan.dataset))
+    begun = plan if sequence.create(plan.number, encode(plan)) else decode(sequence.get(plan.number))
     reach("manifest.created")
-    return [] if finisher.is_done(manifest) else [finisher.finish(manifest)]
+    return [] if finisher.is_done(begun) else [finisher.finish(begun)]

@@ -10,6 +10,8 @@ from catalog.zones import Zone, dataset_of
 from ingestion.manifest import Delivery
 
 PARALLEL_REQUESTS = 8
+BATCH_FILES_MAX = 10_000
+BATCH_BYTES_MAX = 10 * 10**9
 
 
 def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[Delivery, ...]]:
@@ -29,6 +31,23 @@ def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[
     for key in sorted(by_key):
         found[dataset_of(key)] += in_order(by_key[key])
     return {dataset: tuple(deliveries) for dataset, deliveries in sorted(found.items())}
+
+
+def first(deliveries: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+    """The first of a dataset's deliveries, as many as one batch takes; the others are the next one's.
+
+    A batch that is interrupted is parsed again as a whole, so it is not to take for ever.
+
+    >>> from datetime import datetime
+    >>> [delivery.key for delivery in first((Delivery("a", "1", 1, datetime(2026, 1, 1)),))]
+    ['a']
+    """
+    size_bytes = 0
+    for count, delivery in enumerate(deliveries):
+        size_bytes += delivery.size_bytes
+        if count == BATCH_FILES_MAX or (count and size_bytes > BATCH_BYTES_MAX):
+            return deliveries[:count]
+    return deliveries
 
 
 def in_order(newest_first: list[VersionInfo]) -> list[Delivery]:

@@ -1,15 +1,13 @@
 """A batch is a plan: which landing versions it takes, in order, and the version of bronze that it was made on."""
 
-import json
 import os
 import socket
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import psutil
 
-from catalog.errors import UsageError
+from catalog.formats import opened, stored
 from catalog.objects import ObjectStore, VersionInfo
 from catalog.zones import TableName, Zone
 
@@ -37,7 +35,9 @@ class Delivery:
 class Manifest:
     """Batch ``number`` of a dataset: created once, finished by anyone, any number of times.
 
-    ``begun_by`` and ``begun_at`` decide nothing: they let a second ingester wait a little before it helps.
+    ``on_correction``, "replace" or "append", is the dataset's policy when the batch was begun: whoever finishes it
+    keeps to that. ``begun_by`` and ``begun_at`` decide nothing: they let a second ingester wait a little before it
+    helps.
     """
 
     dataset: str
@@ -45,6 +45,7 @@ class Manifest:
     deliveries: tuple[Delivery, ...]
     bronze_version: int | None
     begun_at: datetime
+    on_correction: str
     begun_by: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -56,7 +57,7 @@ class Manifest:
     def name(self) -> str:
         """The batch's name, and the operation id of its commit.
 
-        >>> Manifest("flights", 12, (), None, datetime(2026, 1, 1)).name
+        >>> Manifest("flights", 12, (), None, datetime(2026, 1, 1), "replace").name
         'flights/00000012'
         """
         return f"{self.dataset}/{self.number:08d}"
@@ -65,6 +66,11 @@ class Manifest:
         """Whether the process that began the batch runs on this machine, and is not this one."""
         host, _, pid = self.begun_by.rpartition(":")
         return host == socket.gethostname() and int(pid) != os.getpid() and psutil.pid_exists(int(pid))
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether a changed file under an old name takes the place of the older delivery."""
+        return self.on_correction == "replace"
 
     def delivery(self, index: int) -> str:
         """The name of one delivery, which its rows carry as ``_batch``."""
@@ -99,14 +105,12 @@ def datasets_begun(objects: ObjectStore) -> list[str]:
 
 def encode(manifest: Manifest) -> bytes:
     """The manifest as it is stored."""
-    return json.dumps({"format": FORMAT} | asdict(manifest), default=datetime.isoformat, indent=1).encode()
+    return stored(asdict(manifest), version=FORMAT)
 
 
 def decode(body: bytes) -> Manifest:
     """A stored manifest. Raises `UsageError` for one of a newer format."""
-    fields: dict[str, Any] = json.loads(body)
-    if fields.pop("format") > FORMAT:
-        raise UsageError("this batch was begun by a newer version of the lake", next="update the lake")
+    fields = opened(body, newest=FORMAT, what="a batch's manifest")
     fields["begun_at"] = datetime.fromisoformat(fields["begun_at"])
     fields["deliveries"] = tuple(
         Delivery(**(delivery | {"modified": datetime.fromisoformat(delivery["modified"])}))

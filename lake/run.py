@@ -4,15 +4,16 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from getpass import getuser
 from pathlib import Path
 
-from catalog import ledger, quarantine
-from catalog.errors import Conflict
+from catalog import quarantine
+from catalog.errors import Conflict, NotFound
+from catalog.ledger import Entry, Fate
 from catalog.log import Commit, Proposal
 from catalog.objects import probe
 from catalog.tables import Snapshot
@@ -22,9 +23,9 @@ from ingestion.absorb import Read
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
 from ingestion.ingest import ingest as ingest_landing
-from ingestion.manifest import datasets_begun
 from ingestion.parser import ParserLimits
 from lake.filecache import Lease
+from lake.heads import bronze_names, read_heads
 from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
 from lake.promote.plan import Step
@@ -36,20 +37,24 @@ from lake.settings import Settings
 from lake.workspace import Workspace
 
 TRIES_MAX = 3
-PARALLEL_OPENS = 8
 
 Told = Callable[[Read | Finished | Outcome], None]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: the batches that it finished, what became of each job, and the commit that readers see now."""
+    """What a run did: the batches that it finished, what became of each job, and its commit, or the one that stands."""
 
     run: str
     batches: tuple[Finished, ...]
     outcomes: tuple[Outcome, ...]
     commit: Commit
     is_published: bool
+
+    @property
+    def rejected(self) -> tuple[Entry, ...]:
+        """The files that were set aside whole."""
+        return tuple(entry for batch in self.batches for entry in batch.entries if entry.fate == Fate.REJECTED)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -72,27 +77,26 @@ def run(
     another run has published one of the same tables meanwhile, the jobs run again from there. Raises `UsageError` for a
     job that is declared wrongly, before anything is written; `StoreError`; `Conflict` after several such rivals.
     """
+    _require_known(lake, datasets)
     if promotes:
         select(_jobs(lake), names)
     _require_safe(lake)
+    signature = _Signature(uuid.uuid4().hex[:12], _user(), _revision(lake.settings.project))
     batches = _ingest(lake, datasets, told) if ingests else ()
-    identity = uuid.uuid4().hex[:12]
     for attempt in range(TRIES_MAX):
-        base = lake.log.head()
-        set_aside(lake.store, base)
-        bronze = bronze_heads(lake)
-        outcomes = _promote(lake, names, base, bronze, identity, told) if promotes else ()
-        proposal = _proposal(lake, identity, batches, outcomes, bronze)
+        set_aside(lake.store, lake.log)
+        base, heads = lake.log.head(), read_heads(lake.store)
+        outcomes = _promote(lake, names, base, heads.bronze, signature.run, told) if promotes else ()
+        pins = {o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None}
+        proposal = signature.proposal(_message(batches, outcomes), heads.versions, pins)
         try:
             commit = lake.log.publish(base, proposal)
         except Conflict:
             if attempt + 1 == TRIES_MAX:
                 raise
             continue
-        if any(outcome.rejected for outcome in outcomes):
-            set_aside(lake.store, commit)
-            commit = lake.log.publish(commit, _proposal(lake, identity, (), (), bronze))
-        return RunResult(identity, batches, outcomes, commit, commit.run == identity)
+        _publish_rejects(lake, commit, signature)
+        return RunResult(signature.run, batches, outcomes, commit, commit.operation == proposal.operation)
     raise AssertionError("unreachable")
 
 
@@ -105,7 +109,7 @@ def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int],
     found = landing.find(lake.objects)
     waiting = {dataset: sum(not d.is_withdrawn for d in deliveries) for dataset, deliveries in found.items()}
     jobs = select(_jobs(lake), names) if names else _jobs(lake)
-    return waiting, plan_run(jobs, lake.log.head(), bronze_heads(lake), lake.store)
+    return waiting, plan_run(jobs, lake.log.head(), read_heads(lake.store).bronze, lake.store)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -120,21 +124,26 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def bronze_heads(lake: Workspace) -> dict[TableName, Snapshot]:
-    """The bronze tables at their heads, which are always valid. Raises `StoreError`."""
-    names = [TableName(Zone.BRONZE, dataset) for dataset in datasets_begun(lake.objects)]
-    with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
-        return {name: head for name, head in zip(names, pool.map(lake.store.open, names), strict=True) if head}
-
-
 def _jobs(lake: Workspace) -> list[Job]:
     return find_jobs(lake.settings.project, _expected(lake))
 
 
 def _expected(lake: Workspace) -> set[TableName]:
     """The tables that a job may read and none need make: bronze, begun or in landing, and what is published."""
-    datasets = {*datasets_begun(lake.objects), *landing.find(lake.objects)}
-    return {TableName(Zone.BRONZE, dataset) for dataset in datasets} | set(map(TableName.parse, lake.log.head().tables))
+    landed = {TableName(Zone.BRONZE, dataset) for dataset in landing.find(lake.objects)}
+    return {*bronze_names(lake.objects), *landed, *map(TableName.parse, lake.log.head().tables)}
+
+
+def _require_known(lake: Workspace, datasets: Sequence[str]) -> None:
+    """Raises `NotFound` for a dataset that has no file in landing and never had one."""
+    there = sorted(name.name for name in _expected(lake) if name.zone is Zone.BRONZE) if datasets else []
+    for dataset in datasets:
+        if dataset not in there:
+            near = get_close_matches(dataset, there, n=1) or there
+            raise NotFound(
+                f"no dataset {dataset!r}, in landing or in bronze",
+                next=f"there is {', '.join(near)}" if near else f"lake drop FILE --into {dataset}",
+            )
 
 
 def _require_safe(lake: Workspace) -> None:
@@ -176,31 +185,47 @@ def _linked(lease: Lease, scratch: Path, snapshot: Snapshot) -> list[Path]:
     return files
 
 
-def _proposal(
-    lake: Workspace,
-    identity: str,
-    batches: Sequence[Finished],
-    outcomes: Sequence[Outcome],
-    bronze: Mapping[TableName, Snapshot],
-) -> Proposal:
-    derived = (lake.store.open(name) for name in (ledger.LEDGER, quarantine.QUARANTINE))
-    heads = [*bronze.values(), *(snapshot for snapshot in derived if snapshot is not None)]
-    return Proposal(
-        operation=uuid.uuid4().hex,
-        pins={o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None},
-        heads={snapshot.name: snapshot.version for snapshot in heads},
-        author=getuser(),
-        message=_message(batches, outcomes),
-        run=identity,
-        revision=_revision(lake.settings.project),
-    )
+@dataclass(frozen=True)
+class _Signature:
+    """What every commit of a run says of it: which run, by whom, with which revision of the project."""
+
+    run: str
+    author: str
+    revision: str
+
+    def proposal(self, message: str, heads: Mapping[TableName, int], pins: Mapping[TableName, int]) -> Proposal:
+        return Proposal(
+            operation=uuid.uuid4().hex,
+            pins=pins,
+            heads=heads,
+            author=self.author,
+            message=message,
+            run=self.run,
+            revision=self.revision,
+        )
+
+
+def _publish_rejects(lake: Workspace, commit: Commit, signature: _Signature) -> None:
+    """Bring the quarantine up to what is published, and publish it; nothing where it is so already."""
+    set_aside(lake.store, lake.log)
+    head = lake.store.open(quarantine.QUARANTINE)
+    if head is not None:
+        lake.log.publish(commit, signature.proposal("quarantine", {head.name: head.version}, {}))
+
+
+def _user() -> str:
+    """Who runs this; a number where the system has no name for it, as in a container."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
 
 
 def _message(batches: Sequence[Finished], outcomes: Sequence[Outcome]) -> str:
     files = sum(len(batch.entries) for batch in batches)
     ran = [str(outcome.table) for outcome in outcomes if outcome.status == "ran"]
     parts = [f"ingest {files} files"] if files else []
-    return "; ".join([*parts, f"promote {', '.join(ran)}"] if ran else parts) or "ledger and quarantine"
+    return "; ".join([*parts, f"promote {', '.join(ran)}"] if ran else parts) or "what was committed before"
 
 
 def _revision(project: Path) -> str:

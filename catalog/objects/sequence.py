@@ -1,9 +1,9 @@
 """A numbered sequence of immutable objects: whoever creates number n has made it, and n exists only after n - 1."""
 
-import json
 from contextlib import suppress
 
 from catalog.errors import NotFound, StoreError
+from catalog.formats import opened, stored
 from catalog.objects.store import ObjectStore
 
 DIGITS = 20
@@ -50,13 +50,13 @@ class Sequence:
             body, etag = self._store.get_with_etag(self._zone, f"{self._prefix}.last")
         except NotFound:
             return 0, None
-        return int(json.loads(body)["last"]), etag
+        return int(opened(body, newest=1, what=f"{self._prefix}.last")["last"]), etag
 
     def _move_hint(self, number: int) -> None:
         """Move the hint forward, once: whoever is overtaken leaves it to the one who overtook."""
         hinted, etag = self._hint()
         if hinted < number:
-            body = json.dumps({"format": 1, "last": number}).encode()
+            body = stored({"last": number}, version=1)
             self._store.replace(self._zone, f"{self._prefix}.last", body, etag)
 
     def _key(self, number: int) -> str:

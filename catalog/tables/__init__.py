@@ -3,8 +3,19 @@
 from catalog.tables.commit import Change
 from catalog.tables.datafile import DataFile
 from catalog.tables.faults import store_faults
+from catalog.tables.rewrite import Rewritten, without
 from catalog.tables.schema import difference, storable
 from catalog.tables.snapshot import Snapshot
 from catalog.tables.store import Tables
 
-__all__ = ["Change", "DataFile", "Snapshot", "Tables", "difference", "storable", "store_faults"]
+__all__ = [
+    "Change",
+    "DataFile",
+    "Rewritten",
+    "Snapshot",
+    "Tables",
+    "difference",
+    "storable",
+    "store_faults",
+    "without",
+]

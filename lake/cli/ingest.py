@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lake.cli.report import say, tell
+from lake.cli.report import exit_code, say, tell
 from lake.drop import Dropped
 from lake.reading import open_lake
 
@@ -35,11 +35,12 @@ def drop(project: Path | None, files: tuple[Path, ...], dataset: str) -> None:
 @click.command()
 @click.argument("datasets", nargs=-1)
 @click.pass_obj
-def ingest(project: Path | None, datasets: tuple[str, ...]) -> None:
+def ingest(project: Path | None, datasets: tuple[str, ...]) -> int:
     """Take what landed (or what landed of DATASETS) into bronze, once, and publish it.
 
     Every record of every file gets into bronze once, with its file and line; a file that cannot be read is set aside
-    whole, with the reason (lake quarantine). May be killed, run twice at a time, or run again at any point.
+    whole, with the reason (lake quarantine), and the exit code is 1. May be killed, run twice at a time, or run again
+    at any point.
     """
     lake = open_lake(project)
     result = lake.ingest(datasets, tell)
@@ -47,3 +48,4 @@ def ingest(project: Path | None, datasets: tuple[str, ...]) -> None:
         say("nothing new in landing")
     if result.is_published:
         say(f"published as commit {result.commit.number}; next: lake promote, or lake tables")
+    return exit_code(result)

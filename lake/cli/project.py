@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from catalog.errors import ExitCode
-from lake.cli.report import say, tell
+from lake.cli.report import exit_code, say, tell
 from lake.project import init as init_project
 from lake.reading import View, open_lake
 from lake.settings import SERVERS, Settings
@@ -62,7 +61,7 @@ def demo(folder: Path, server: str | None) -> int:
     if not dropped and not result.is_published:
         say(f"nothing is new: every file is known, and commit {result.commit.number} stands")
     _show(lake.at(result.commit.number), folder)
-    return int(ExitCode.DATA_REFUSED if result.failed else ExitCode.OK)
+    return exit_code(result)
 
 
 def _show(view: View, folder: Path) -> None:

@@ -4,10 +4,12 @@ import time
 
 import click
 
+from catalog.errors import ExitCode
 from catalog.ledger import Fate
 from ingestion.absorb import Read
 from ingestion.batch import Finished
 from lake.promote.runner import Outcome
+from lake.run import RunResult
 
 EVERY_SECONDS = 2.0
 
@@ -74,6 +76,13 @@ def _tell_outcome(outcome: Outcome) -> None:
         say(f"  set aside: {_count(outcome.rejected, 'row')}; lake quarantine shows them")
     if outcome.error is not None:
         say(f"  error: {outcome.error}")
+
+
+def exit_code(result: RunResult) -> int:
+    """1 where a file was set aside or a job failed, else 0; says what to do about the files."""
+    if result.rejected:
+        say(f"set aside: {_count(len(result.rejected), 'file')}; next: lake quarantine, then drop them again, mended")
+    return int(ExitCode.DATA_REFUSED if result.rejected or result.failed else ExitCode.OK)
 
 
 def _count(number: int, noun: str) -> str:

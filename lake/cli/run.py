@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from catalog.errors import ExitCode
-from lake.cli.report import say, tell
+from lake.cli.report import exit_code, say, tell
 from lake.promote.plan import Step
 from lake.reading import open_lake
 from lake.run import RunResult
@@ -20,7 +19,9 @@ def run(project: Path | None, tables: tuple[str, ...]) -> int:
     """Take in what landed, run the jobs that have something new, publish it all in one commit.
 
     With TABLES only these are made, and what they are made from. A job that fails leaves its table, and all that depend
-    on it, at the last good version, and the exit code is 1; the others are published. Safe to interrupt and to repeat.
+    on it, at the last good version; the others are published. Safe to interrupt and to repeat.
+
+    Exit code 1: a job failed, or a file was set aside whole (lake quarantine says why).
     """
     return report(open_lake(project).run(tables, tell))
 
@@ -56,12 +57,12 @@ def plan(project: Path | None, tables: tuple[str, ...]) -> None:
 
 
 def report(result: RunResult) -> int:
-    """Say how a run ended; the exit code."""
+    """Say how a run ended; the exit code: 1 where a file was set aside or a job failed."""
     if result.is_published:
         say(f"published as commit {result.commit.number}; next: lake tables")
     else:
         say(f"nothing new; commit {result.commit.number} stands")
-    return int(ExitCode.DATA_REFUSED if result.failed else ExitCode.OK)
+    return exit_code(result)
 
 
 def _line(step: Step, waiting: Mapping[str, int]) -> str:

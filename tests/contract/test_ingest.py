@@ -66,16 +66,16 @@ def test_a_file_goes_in_once_with_its_lines_and_leaves_landing(bench: Bench) -> 
     assert bench.ingest() == []
 
 
-def test_the_same_file_again_is_known_by_its_name_and_noticed_under_another(bench: Bench) -> None:
+def test_the_same_file_again_is_known_by_its_name_and_noticed_under_another(fast_bench: Bench) -> None:
     """The same bytes under the same name add no rows; under another name they do, and the ledger says so."""
-    bench.drop("a/1.csv", readable(1, 2))
-    bench.ingest()
-    bench.drop("a/1.csv", readable(1, 2))
-    bench.drop("a/2.csv", readable(1, 2))
-    bench.ingest()
-    assert bench.fates("a") == [("1.csv", "ingested"), ("1.csv", "known"), ("2.csv", "ingested")]
-    assert bench.ledger("a")[-1].notice == "has the same bytes as a/1.csv"
-    check_once(bench)
+    fast_bench.drop("a/1.csv", readable(1, 2))
+    fast_bench.ingest()
+    fast_bench.drop("a/1.csv", readable(1, 2))
+    fast_bench.drop("a/2.csv", readable(1, 2))
+    fast_bench.ingest()
+    assert fast_bench.fates("a") == [("1.csv", "ingested"), ("1.csv", "known"), ("2.csv", "ingested")]
+    assert fast_bench.ledger("a")[-1].notice == "has the same bytes as a/1.csv"
+    check_once(fast_bench)
 
 
 @pytest.mark.parametrize("on_correction", ["replace", "append"])
@@ -197,7 +197,7 @@ def test_a_file_deleted_half_way_is_taken_or_withdrawn_but_never_half(bench: Ben
     check_once(bench)
 
 
-@pytest.mark.parametrize("point", ["manifest.created", "outcome.created", "bronze.committed", "ledger.committed"])
+@pytest.mark.parametrize("point", ["manifest.created", "bronze.committed"])
 def test_a_newer_version_that_comes_during_an_ingest_survives_it(bench: Bench, failing: None, point: str) -> None:
     """What lands after the plan was made is not cleared with it: it comes with the next batch of the same ingest."""
     bench.drop("a/1.csv", readable(1))
@@ -255,7 +255,7 @@ def test_what_another_ingester_did_not_plan_is_taken_all_the_same(fast_bench: Be
     sequence = Sequence(bench.objects, Zone.CATALOG, manifests("a"))
 
     with Proxy(bench.endpoint) as proxy:
-        rival = Manifest("a", 1, older, None, now(), begun_by="elsewhere:1")
+        rival = Manifest("a", 1, older, None, now(), "replace", begun_by="elsewhere:1")
         proxy.on_request(lambda _: sequence.create(1, encode(rival)), "PUT", r"/manifests/a/")
         Bench(proxy.endpoint).ingest()
     assert bench.fates("a") == [("1.csv", "ingested"), ("2.csv", "ingested")]

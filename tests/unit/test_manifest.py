@@ -45,24 +45,24 @@ def test_names_sort_as_batches_and_deliveries_do(one: Manifest, other: Manifest)
 
 def test_a_plan_of_a_newer_lake_is_refused() -> None:
     """An older lake does not guess what a newer one meant."""
-    body = json.loads(encode(Manifest("a", 1, (), None, BEGUN))) | {"format": 2}
-    with pytest.raises(UsageError, match="newer version"):
+    body = json.loads(encode(Manifest("a", 1, (), None, BEGUN, "replace"))) | {"format": 2}
+    with pytest.raises(UsageError, match="format 2"):
         decode(json.dumps(body).encode())
 
 
 def test_who_is_waited_for() -> None:
     """Another process of this machine that is alive; not this one, not one that has died, nor one elsewhere."""
-    host = Manifest("a", 1, (), None, BEGUN).begun_by.rpartition(":")[0]
+    host = Manifest("a", 1, (), None, BEGUN, "replace").begun_by.rpartition(":")[0]
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         begun = {
-            name: Manifest("a", 1, (), None, BEGUN, begun_by=by).is_begun_by_a_living_process()
+            name: Manifest("a", 1, (), None, BEGUN, "replace", begun_by=by).is_begun_by_a_living_process()
             for name, by in {
                 "this": f"{host}:{os.getpid()}",
                 "other": f"{host}:{other.pid}",
                 "elsewhere": f"not-{host}:{other.pid}",
             }.items()
         }
-        gone = Manifest("a", 1, (), None, BEGUN, begun_by=f"{host}:{other.pid}")
+        gone = Manifest("a", 1, (), None, BEGUN, "replace", begun_by=f"{host}:{other.pid}")
     assert begun == {"this": False, "other": True, "elsewhere": False}
     assert not gone.is_begun_by_a_living_process()
 
