@@ -102,6 +102,8 @@ def connect(folder: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
     connection.execute(f"set memory_limit = '{int(memory_gb * 1000)}MB'")
     connection.execute(f"set temp_directory = {quote_text(folder / 'spill')}")
     connection.execute("set TimeZone = 'UTC'")
+    # It would be written to stdout, which is for data.
+    connection.execute("set enable_progress_bar = false")
     # Without this, a name that is no table could be a Python variable of whoever calls.
     connection.execute("set python_enable_replacements = false")
     connection.execute("set autoinstall_known_extensions = false; set autoload_known_extensions = false")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.errors import NotFound, UsageError
@@ -47,16 +48,9 @@ def save_query(view: Published, settings: Settings, sql: str, target: Path) -> i
     """
     with _answered(view, settings, sql) as (answer, folder):
         spilled = folder / "result.parquet"
-        frames = answer.frames()
-        first = next(frames).to_arrow()
-        with pq.ParquetWriter(spilled, first.schema) as writer:
-            writer.write_table(first)
-            for frame in frames:
-                writer.write_table(frame.to_arrow())
-        rows = pq.read_metadata(spilled).num_rows
+        too_wide = _spill(answer, spilled)
         # What type the sums have is known only now, when all of them are.
-        narrowed(pl.scan_parquet(spilled, glob=False), answer.integers).sink_parquet(target)
-    return rows
+        return _copy(spilled, target, [name for name in answer.integers if name not in too_wide])
 
 
 def cache_of(settings: Settings) -> FileCache:
@@ -77,6 +71,33 @@ def narrowed(frame: pl.LazyFrame, integers: Sequence[str]) -> pl.LazyFrame:
     small = pl.col(*integers).cast(pl.Int64, strict=False)
     fits = frame.select((small.is_null() == pl.col(*integers).is_null()).all()).collect(engine="streaming").row(0)
     return frame.with_columns(pl.col(name).cast(pl.Int64) for name, fit in zip(integers, fits, strict=True) if fit)
+
+
+def _spill(answer: Answer, target: Path) -> set[str]:
+    """Write an answer's rows to a file as they come; the columns of integers that pass 64 bits."""
+    too_wide: set[str] = set()
+    frames = answer.frames()
+    with pq.ParquetWriter(target, next(frames).to_arrow().schema) as writer:
+        for frame in frames:
+            writer.write_table(frame.to_arrow())
+            fitted = narrowed(frame.lazy(), answer.integers).collect_schema()
+            too_wide |= {name for name in answer.integers if fitted[name] != pl.Int64}
+    return too_wide
+
+
+def _copy(source: Path, target: Path, narrow: Sequence[str]) -> int:
+    """Write a Parquet file again with some columns as 64-bit integers, a row group at a time; the number of its rows.
+
+    Polars' own sink holds gigabytes where values are long.
+    """
+    with pq.ParquetFile(source) as spilled:
+        schema = spilled.schema_arrow
+        for name in narrow:
+            schema = schema.set(schema.get_field_index(name), pa.field(name, pa.int64()))
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for group in range(spilled.num_row_groups):
+                writer.write_table(spilled.read_row_group(group).cast(schema))
+        return spilled.metadata.num_rows
 
 
 @contextmanager
