@@ -5,6 +5,7 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,8 +103,9 @@ def connect(folder: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
     connection.execute(f"set memory_limit = '{int(memory_gb * 1000)}MB'")
     connection.execute(f"set temp_directory = {quote_text(folder / 'spill')}")
     connection.execute("set TimeZone = 'UTC'")
-    # It would be written to stdout, which is for data.
-    connection.execute("set enable_progress_bar = false")
+    # It would be written to stdout, which is for data. A notebook without ipywidgets has none, and refuses to unset it.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("set enable_progress_bar = false")
     # Without this, a name that is no table could be a Python variable of whoever calls.
     connection.execute("set python_enable_replacements = false")
     connection.execute("set autoinstall_known_extensions = false; set autoload_known_extensions = false")
