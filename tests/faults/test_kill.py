@@ -7,34 +7,51 @@ from catalog.objects import Endpoint
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
 from tests.faults.victim import start_ingest, was_killed
+from tests.support.stores import SERVERS, Stores, lake_on
 
-INGESTION = tuple(point for point in failpoints.POINTS if point != "catalog.published")
+POINTS = {point: point.replace(".", "_") for point in failpoints.POINTS if point != "catalog.published"}
+"""The points that an ingest reaches, each with the dataset that dies there."""
 
 
-def _fill(bench: Bench) -> None:
-    """Something in bronze; then a correction, a duplicate, two versions of a name, a bad file and a deleted one."""
-    bench.drop("a/1.csv", readable(1, 2))
-    bench.drop("a/2.csv", readable(3))
+def _fill(bench: Bench, dataset: str) -> None:
+    """A correction, a duplicate, two versions of a name, a bad file and a deleted one."""
+    bench.drop(f"{dataset}/1.csv", readable(1, 20))
+    bench.drop(f"{dataset}/2.csv", readable(3))
+    bench.drop(f"{dataset}/3.csv", readable(4))
+    bench.drop(f"{dataset}/3.csv", readable(5))
+    bench.drop(f"{dataset}/bad.csv", UNREADABLE[0])
+    bench.drop(f"{dataset}/gone.csv", readable(6))
+    bench.delete(f"{dataset}/gone.csv")
+
+
+@pytest.mark.parametrize(("server", "time"), [(server, time) for time, server in enumerate(SERVERS, start=1)])
+def test_who_dies_at_a_point_loses_nothing_and_doubles_nothing(stores: Stores, server: str, time: int) -> None:
+    """A process dies at each point when it reaches it for the first time, on the other server for the second time."""
+    bench = Bench(lake_on(stores(server)))
+    for dataset in POINTS.values():
+        bench.drop(f"{dataset}/1.csv", readable(1, 2))
+        bench.drop(f"{dataset}/2.csv", readable(3))
     bench.ingest()
-    bench.drop("a/1.csv", readable(1, 20))
-    bench.drop("a/2.csv", readable(3))
-    bench.drop("a/3.csv", readable(4))
-    bench.drop("a/3.csv", readable(5))
-    bench.drop("a/bad.csv", UNREADABLE[0])
-    bench.drop("a/gone.csv", readable(6))
-    bench.delete("a/gone.csv")
-
-
-@pytest.mark.parametrize("point", INGESTION)
-def test_a_kill_at_a_point_and_another_at_a_later_reach_of_it(fast_endpoint: Endpoint, point: str) -> None:
-    """Who dies at a point loses nothing and doubles nothing, nor does who helps, goes on, and dies there too."""
-    bench = Bench(fast_endpoint)
-    _fill(bench)
-    assert was_killed(start_ingest(fast_endpoint, armed=(point, 1)))
-    bench.drop("a/1.csv", readable(1, 2))
-    bench.drop("b/1.csv", readable(7))
-    bench.drop("b/bad.csv", UNREADABLE[1])
-    assert was_killed(start_ingest(fast_endpoint, armed=(point, 2)))
+    for point, dataset in POINTS.items():
+        _fill(bench, dataset)
+        bench.drop(f"{dataset}_next/1.csv", readable(7))
+        bench.drop(f"{dataset}_next/bad.csv", UNREADABLE[1])
+        assert was_killed(start_ingest(bench.endpoint, armed=(point, time), datasets=(dataset, f"{dataset}_next"))), (
+            point
+        )
     bench.ingest()
     check_once(bench)
     assert bench.ingest() == []
+
+
+def test_who_dies_at_every_point_in_turn(fast_endpoint: Endpoint) -> None:
+    """Each process takes up what the one before it left, and dies too, one point further on."""
+    bench = Bench(fast_endpoint)
+    bench.drop("a/1.csv", readable(1, 2))
+    bench.ingest()
+    _fill(bench, "a")
+    for point in POINTS:
+        assert was_killed(start_ingest(fast_endpoint, armed=(point, 1))), point
+        bench.drop("a/1.csv", readable(1, point))
+    bench.ingest()
+    check_once(bench)

@@ -34,17 +34,22 @@ def dies_at(point: str | None, time: int) -> Callable[[str], None]:
     return reach
 
 
-def _ingest(endpoint: Endpoint, on_correction: str, armed: tuple[str | None, int] | None) -> None:
+def _ingest(
+    endpoint: Endpoint, on_correction: str, armed: tuple[str | None, int] | None, datasets: tuple[str, ...]
+) -> None:
     if armed is not None:
         failpoints.armed = dies_at(*armed)
-    ingest(Tables(ObjectStore(endpoint)), policy(on_correction))
+    ingest(Tables(ObjectStore(endpoint)), policy(on_correction), datasets)
 
 
 def start_ingest(
-    endpoint: Endpoint, on_correction: str = "replace", armed: tuple[str | None, int] | None = None
+    endpoint: Endpoint,
+    on_correction: str = "replace",
+    armed: tuple[str | None, int] | None = None,
+    datasets: tuple[str, ...] = (),
 ) -> ForkServerProcess:
     """An ingest in a process of its own, that dies at the n-th reach of a point where ``armed`` says so."""
-    process = _context.Process(target=_ingest, args=(endpoint, on_correction, armed), daemon=True)
+    process = _context.Process(target=_ingest, args=(endpoint, on_correction, armed, datasets), daemon=True)
     process.start()
     return process
 

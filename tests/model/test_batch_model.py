@@ -20,7 +20,7 @@ from tests.faults.victim import start_ingest, was_killed
 from tests.support.proxy import Proxy
 from tests.support.stores import SERVERS, Stores, lake_on
 
-SCHEDULES = int(os.environ.get("LAKE_SCHEDULES", "6"))
+SCHEDULES = int(os.environ.get("LAKE_SCHEDULES", "4"))
 STEPS = 16
 REQUESTS_MAX = 140
 RUNNING_MAX = 2
