@@ -116,6 +116,23 @@ class TestConflict:
             make(tables, numbers(2), first.name)
         assert held(tables, first.name) == [1]
 
+    def test_of_racing_creators_one_makes_it(self, tables: Tables) -> None:
+        """Six who all found no table: one version, with the rows of one of them."""
+        name = fresh_name()
+
+        def create(number: int) -> bool:
+            try:
+                make(Tables(tables.objects), numbers(number), name)
+            except Conflict:
+                return False
+            return True
+
+        with ThreadPoolExecutor(6) as pool:
+            won = list(pool.map(create, range(6)))
+        assert sum(won) == 1
+        assert held(tables, name) == [won.index(True)]
+        assert head(tables, name).version == 0
+
     def test_two_writers_lose_nothing(self, tables: Tables) -> None:
         """Twenty rows by two writers who both start again when the other was first: all are there, once."""
         name = make(tables, numbers()).name
@@ -223,6 +240,13 @@ class TestFiles:
         snapshot = make(fast, pl.LazyFrame({"n": pl.int_range(300_000, eager=True)}))
         assert len(snapshot.files) > 2
         assert held(fast, snapshot.name) == list(range(300_000))
+
+    def test_a_wide_table(self, fast: Tables) -> None:
+        """A file whose footer is longer than the tail that is read first is described all the same."""
+        wide = pl.DataFrame({f"a column with quite a long name, number {number}": [number] for number in range(1500)})
+        snapshot = make(fast, wide.lazy())
+        assert snapshot.rows == 1
+        assert snapshot.scan().collect().equals(wide)
 
     def test_a_local_file_is_taken_in(self, fast: Tables, tmp_path: Path) -> None:
         """An upload is a file of the table once a commit names it."""
