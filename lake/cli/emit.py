@@ -1,5 +1,6 @@
 """Frames to standard output or a file, in the form that was asked for, a frame at a time."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ def emit(frames: Iterable[pl.DataFrame], form: str, output: Path | None, rows_sh
     A file is written as a whole or not at all. Raises `UsageError` where it cannot be.
     """
     if output is None:
-        _write(frames, form, sys.stdout, rows_shown)
+        _print(frames, form, rows_shown)
         return
     with whole_file(output) as part, part.open("w", encoding="utf-8", newline="") as stream:
         _write(frames, form, stream, rows_shown)
@@ -39,13 +40,20 @@ def whole_file(target: Path) -> Iterator[Path]:
         yield part
         part.replace(target)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise UsageError(
             f"{target} cannot be written: {error.strerror or error}", next="name another file, or make room"
         ) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _print(frames: Iterable[pl.DataFrame], form: str, rows_shown: int) -> None:
+    try:
+        _write(frames, form, sys.stdout, rows_shown)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has had enough, as head(1) has. That is no error; what is still in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(frames: Iterable[pl.DataFrame], form: str, stream: TextIO, rows_shown: int) -> None:

@@ -168,7 +168,7 @@ def _commits(commits: list[Commit]) -> pl.DataFrame:
             "author": commit.author,
             "message": commit.message,
             "run": commit.run,
-            "tables": ", ".join(name for name, pin in commit.tables.items() if earlier.tables.get(name) != pin),
+            "tables": ", ".join(name for name, pin in sorted(commit.tables.items()) if earlier.tables.get(name) != pin),
         }
         for commit, earlier in zip(commits, before, strict=True)
     ]
