@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from catalog.errors import StoreError, UsageError
+from catalog.errors import MachineError, StoreError
 from catalog.objects import ObjectStore
 from catalog.tables import DataFile, Snapshot
 from lake.scratch import alone, held_folder
@@ -31,7 +31,7 @@ class Lease:
     def files(self, snapshot: Snapshot) -> list[Path]:
         """The files of a table's version, in its order; fetches what is not here. They are not to be changed.
 
-        Raises `NotFound`, `StoreError`, and `UsageError` where the disk is full.
+        Raises `NotFound`, `StoreError`, and `MachineError` where the disk is full.
         """
         with ThreadPoolExecutor(PARALLEL_FETCHES) as pool:
             return list(
@@ -54,7 +54,7 @@ class Lease:
     def _fetch(self, snapshot: Snapshot, file: DataFile, target: Path) -> None:
         part = target.with_suffix(".part")
         if shutil.disk_usage(self.folder).free < file.size_bytes:
-            raise UsageError(
+            raise MachineError(
                 f"{self._shared}: no room on the disk for {file.path} of {snapshot.name} ({file.size_bytes} bytes)",
                 next="make room there, or set a smaller [cache] size_gb in lake.toml",
             )

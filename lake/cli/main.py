@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 from catalog.errors import ExitCode, LakeError
+from lake.machine import machine_error
 
 COMMANDS = {
     "init": ("lake.cli.project:init", "Make a new lake project in a folder."),
@@ -84,8 +85,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     try:
         result = cli.main(args=args, prog_name="lake", standalone_mode=False)
     except LakeError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(int(error.exit_code))
+        _end(error)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -97,4 +97,14 @@ def main(args: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        blamed = machine_error(error)
+        if blamed is None:
+            raise
+        _end(blamed)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _end(error: LakeError) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(int(error.exit_code))

@@ -101,6 +101,15 @@ def test_files_that_cannot_be_dropped(fast_endpoint: Endpoint, project: Path) ->
     assert "nothing new" in lake_command(fast_endpoint, project, "ingest").stderr
 
 
+def test_a_machine_without_room(fast_endpoint: Endpoint, project: Path) -> None:
+    """A disk that takes no more: exit code 3 and where to make room; the next ingest goes on from there."""
+    (project / "prices.csv").write_bytes(GOOD + b"2026-01-03,3.5\n" * 1_000)
+    lake_command(fast_endpoint, project, "drop", "prices.csv", "--into", "prices")
+    refused(lake_command(fast_endpoint, project, "ingest", limits="ulimit -f 1"), 3, "this machine", "ulimit -f")
+    done = lake_command(fast_endpoint, project, "ingest")
+    assert "1,002 rows" in done.stderr
+
+
 def test_bad_queries(fast_endpoint: Endpoint, project: Path) -> None:
     """Bad SQL, an unknown table, an unknown commit, and anything that would write."""
     lake_command(fast_endpoint, project, "drop", "prices.csv", "--into", "prices")

@@ -29,13 +29,13 @@ def project_on(endpoint: Endpoint, folder: Path, *, example: str | None = None) 
 
 
 def lake_command(
-    endpoint: Endpoint | None, folder: Path, *arguments: str, more: Mapping[str, str] | None = None
+    endpoint: Endpoint | None, folder: Path, *arguments: str, more: Mapping[str, str] | None = None, limits: str = ":"
 ) -> subprocess.CompletedProcess[str]:
-    """The real ``lake`` command in a project's folder; with an endpoint, on that store."""
+    """The real ``lake`` command in a project's folder; with an endpoint, on that store; after a ``limits`` of sh."""
     said = {name: value for name, value in environment("").items() if name != "LAKE_STORE_SERVER"}
     environ = said | (variables(endpoint) if endpoint else {}) | dict(more or {})
     return subprocess.run(
-        [sys.executable, "-m", "lake", *arguments],
+        ["sh", "-c", f'{limits}; exec "$@"', "sh", sys.executable, "-m", "lake", *arguments],
         cwd=folder,
         env=environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
