@@ -79,9 +79,7 @@ class Bench:
 
     def ledger(self, dataset: str | None = None) -> list[Entry]:
         """The ledger's entries in the order of delivery."""
-        rows = self._all(LEDGER).sort("delivery")
-        found = [Entry(**(row | {"fate": Fate(row["fate"])})) for row in rows.to_dicts()]
-        return [entry for entry in found if dataset in {None, entry.dataset}]
+        return [entry for entry in entries_of(self._all(LEDGER)) if dataset in {None, entry.dataset}]
 
     def fates(self, dataset: str) -> list[tuple[str, str]]:
         """What became of each delivery of a dataset: its file's name and its fate, in order."""
@@ -101,3 +99,8 @@ class Bench:
         if snapshot is None:
             return pl.DataFrame(schema=SCHEMA if name == LEDGER else QUARANTINE_SCHEMA)
         return snapshot.scan().collect()
+
+
+def entries_of(rows: pl.DataFrame) -> list[Entry]:
+    """The ledger's rows as entries, in the order of delivery."""
+    return [Entry(**(row | {"fate": Fate(row["fate"])})) for row in rows.sort("delivery").to_dicts()]
