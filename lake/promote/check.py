@@ -5,21 +5,20 @@ a row is out by the first that it breaks, and of rows that come twice where they
 is judged by the rules that warn or fail, and by the key.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from catalog.errors import ExpectationFailed
 from catalog.zones import TableName
+from lake.promote.account import count_rows, require_balance
 from lake.promote.casts import cast, misfit
 from lake.promote.declare import Job
 from lake.promote.expect import Action, Expectation, NotNull, Unique
 from lake.promote.measure import EXAMPLES_MAX, Offence, measure
+from lake.promote.memory import Keep, Room, shares
 from lake.promote.names import counted
-
-Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
-"""Writes rows down and gives back a frame that reads them, so that what made them runs once."""
 
 _RULE, _MESSAGE = "__lake_rule", "__lake_message"
 
@@ -44,34 +43,35 @@ class Verdict:
 
     @property
     def rejected(self) -> int:
-        """How many rows are out."""
+        """How many rows are out, by the rules' own counts."""
         return sum(finding.rows for finding in self.findings if finding.action is Action.QUARANTINE)
 
 
-def judge(
-    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep, memory_gb: float
-) -> Verdict:
+def judge(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room) -> Verdict:
     """Divide a job's rows; ``lookups`` are the tables that its expectations refer to.
 
     Raises `ExpectationFailed` with counts and examples where a rule fails the table, `JobFailed` where a rule cannot be
-    asked of these rows.
+    asked of these rows, `DataRefused` where the rows are not those that may be published and those that may not.
     """
-    fitting, misfits = _fit(job.types, rows, keep)
-    clean, quarantined = _divide(job, fitting, lookups, keep, memory_gb)
+    fitting, misfits = _fit(job.types, rows, room.keep)
+    clean, quarantined = _divide(job, fitting, lookups, room)
     findings = (*(misfits.findings if misfits else ()), *(quarantined.findings if quarantined else ()))
     key: list[Expectation] = [NotNull(column, Action.FAIL) for column in job.key]
     key += [Unique(job.key, Action.FAIL, is_key=True)] if job.key else []
     others = [rule for rule in job.expect if rule.action is not Action.QUARANTINE] + key
-    offences = list(measure(clean, others, lookups, memory_gb))
+    offences = list(measure(clean, others, lookups, room))
     if fatal := [offence.message for offence in offences if offence.rule.action is Action.FAIL]:
         raise ExpectationFailed(
             f"{job.table}: {'; '.join(fatal)}",
             next=f"mend the data or the job ({job.where}); the table stays at its last good version",
         )
-    rejects = [part.rejects for part in (misfits, quarantined) if part]
-    return Verdict(
-        clean.drop(job.origin), pl.concat(rejects) if rejects else None, (*findings, *map(_finding, offences))
-    )
+    parts = [part.rejects for part in (misfits, quarantined) if part]
+    rejects = pl.concat(parts) if parts else None
+    verdict = Verdict(clean.drop(job.origin), rejects, (*findings, *map(_finding, offences)))
+    set_aside = 0 if rejects is None else count_rows(rejects)
+    require_balance(job, {"made": count_rows(rows), "accepted or set aside": count_rows(clean) + set_aside})
+    require_balance(job, {"set aside": set_aside, "broke a rule": verdict.rejected})
+    return verdict
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,20 @@ def _misfit_message(marked: pl.LazyFrame, texts: Mapping[str, pl.DataType], rule
 
 
 def _divide(
-    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], keep: Keep, memory_gb: float
+    job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room
 ) -> tuple[pl.LazyFrame, _Part | None]:
     """Take out the rows that break a rule that quarantines; each is counted for the first of them."""
     rules = [rule for rule in job.expect if rule.action is Action.QUARANTINE]
-    offences = list(measure(rows, rules, lookups, memory_gb))
+    offences = list(measure(rows, rules, lookups, room))
     if not offences:
         return rows, None
-    marked = keep(_marked(rows, offences))
+    flags = {f"__lake_{number}": offence for number, offence in enumerate(offences)}
+    flagged = room.keep(_flagged(rows, flags, room.keep))
+    _require_flagged(job, flagged, flags)
+    marked = flagged.with_columns(
+        pl.coalesce(pl.when(flag).then(pl.lit(offence.rule.name)) for flag, offence in flags.items()).alias(_RULE),
+        pl.coalesce(pl.when(flag).then(pl.lit(offence.rule.broken)) for flag, offence in flags.items()).alias(_MESSAGE),
+    ).drop(*flags)
     counts = dict(marked.group_by(_RULE).agg(pl.len()).collect(engine="streaming").rows())
     findings = [
         Finding(offence.rule.name, Action.QUARANTINE, counts.get(offence.rule.name, 0), offence.message)
@@ -130,25 +136,35 @@ def _divide(
     return marked.filter(pl.col(_RULE).is_null()).drop(_RULE, _MESSAGE), _Part(_records(marked), tuple(findings))
 
 
-def _marked(rows: pl.LazyFrame, offences: Sequence[Offence]) -> pl.LazyFrame:
-    flags: list[pl.Expr] = []
-    for number, offence in enumerate(offences):
-        if isinstance(offence.marks, pl.Expr):
-            flags.append(offence.marks)
-            continue
-        flag = f"__lake_{number}"
-        values = offence.marks.lazy().with_columns(pl.lit(value=True).alias(flag))
-        rows = rows.join(values, on=list(offence.rule.columns), how="left", maintain_order="left")
-        flags.append(pl.col(flag).fill_null(value=False))
-    named = [
-        (pl.when(flag).then(pl.lit(offence.rule.name)), pl.when(flag).then(pl.lit(offence.rule.broken)))
-        for flag, offence in zip(flags, offences, strict=True)
-    ]
-    marked = rows.with_columns(
-        pl.coalesce(name for name, _ in named).alias(_RULE), pl.coalesce(said for _, said in named).alias(_MESSAGE)
+def _flagged(rows: pl.LazyFrame, flags: Mapping[str, Offence], keep: Keep) -> pl.LazyFrame:
+    """The rows with a column for each offence, which is true where a row is one."""
+    rows = rows.with_columns(
+        offence.marks.alias(flag) for flag, offence in flags.items() if isinstance(offence.marks, pl.Expr)
     )
-    helpers = [name for name in marked.collect_schema() if name.startswith("__lake_") and name not in {_RULE, _MESSAGE}]
-    return marked.drop(helpers)
+    for flag, offence in flags.items():
+        if not isinstance(offence.marks, pl.Expr):
+            rows = _looked_up(rows, offence.rule.columns, offence.marks, flag, keep)
+    return rows
+
+
+def _looked_up(
+    rows: pl.LazyFrame, columns: Sequence[str], marks: Sequence[pl.LazyFrame], flag: str, keep: Keep
+) -> pl.LazyFrame:
+    """The rows with a column that is true where their values are among the marks: by shares, as the marks are."""
+    parts = (
+        rows.filter(share)
+        .join(values.with_columns(pl.lit(value=True).alias(flag)), on=list(columns), how="left", maintain_order="left")
+        .with_columns(pl.col(flag).fill_null(value=False))
+        for share, values in zip(shares(columns, len(marks)), marks, strict=True)
+    )
+    return next(parts) if len(marks) == 1 else pl.concat([keep(part) for part in parts])
+
+
+def _require_flagged(job: Job, flagged: pl.LazyFrame, flags: Mapping[str, Offence]) -> None:
+    """Raises `DataRefused` where other rows are marked than were counted, as with a condition that throws dice."""
+    sums = flagged.select(pl.col(flag).sum() for flag in flags).collect(engine="streaming").row(0)
+    for offence, marked in zip(flags.values(), sums, strict=True):
+        require_balance(job, {f"broke {offence.rule.name}": offence.rows, "are marked so": marked})
 
 
 def _records(marked: pl.LazyFrame) -> pl.LazyFrame:

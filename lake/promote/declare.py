@@ -21,8 +21,6 @@ Function = TypeVar("Function", bound=Callable[..., pl.LazyFrame])
 NullTokens = Mapping[str, Sequence[str]] | Sequence[str]
 Types = Mapping[str, type[pl.DataType] | pl.DataType]
 
-_ATTRIBUTE = "__lake_job__"
-
 
 class Mode(StrEnum):
     """How a job's rows become its table: in place of all rows, or key by key."""
@@ -156,21 +154,12 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
             line=function.__code__.co_firstlineno,
         )
         check(made)
-        setattr(function, _ATTRIBUTE, made)
         jobs = _collected.get()
         if jobs is not None:
             jobs.append(made)
         return function
 
     return declare
-
-
-def job_of(function: Callable[..., pl.LazyFrame]) -> Job:
-    """The job that `job` declared on a function; raises `UsageError` when it declared none."""
-    found = getattr(function, _ATTRIBUTE, None)
-    if not isinstance(found, Job):
-        raise UsageError(f"{function.__name__} is not a job", next='declare it: @job("silver.name")')
-    return found
 
 
 def parse_mode(text: str) -> Mode:

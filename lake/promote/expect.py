@@ -60,7 +60,7 @@ class Rule:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the rule reads."""
-        return tuple(self.condition.meta.root_names())
+        return tuple(dict.fromkeys(self.condition.meta.root_names()))
 
     @property
     def broken(self) -> str:

@@ -1,16 +1,14 @@
 """The frames that a job is given, and the frame that it gives back: pure, so that jobs are testable without a store."""
 
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import polars as pl
-from polars.exceptions import PanicException
 
-from catalog.errors import JobFailed, LakeError
+from catalog.errors import JobFailed
 from catalog.tables import storable
 from catalog.zones import TableName
 from lake.promote.declare import Frames, Job
+from lake.promote.faults import blaming
 from lake.promote.names import listed, nearest
 
 Nulls = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -86,30 +84,6 @@ def require_columns(job: Job, schema: pl.Schema) -> None:
                 f"{job.table}: types casts text, and {name!r} is {schema[name]} ({job.where})",
                 next=f"cast it in the job, or leave it out of types: it is to be {dtype}",
             )
-
-
-@contextmanager
-def blaming(job: Job) -> Iterator[None]:
-    """Turn what a job's own code raises into `JobFailed`, with the file and the line of that code.
-
-    What Polars raises when a plan runs has no line in the job; then it is the line of the job's declaration.
-    """
-    try:
-        yield
-    except LakeError:
-        raise
-    except (Exception, PanicException, SystemExit) as error:  # a job may raise anything
-        said = next(iter(str(error).splitlines()), "")
-        raise JobFailed(
-            f"{job.table}: {type(error).__name__}: {said} ({_place(job, error)})",
-            next="mend the job; its table stays at its last good version",
-        ) from error
-
-
-def _place(job: Job, error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(job.path)]
-    return f"{job.where.rpartition(':')[0]}:{lines[-1]}" if lines else job.where
 
 
 def _texts(frame: pl.LazyFrame) -> list[str]:

@@ -1,33 +1,35 @@
 """How often a rule is broken, and by which values: counted in streams, never by holding a table."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from catalog.errors import JobFailed
 from catalog.zones import TableName
-from lake.promote.expect import Expectation, InSet, NotNull, References, RowRule, Rule, Unique
-from lake.promote.memory import passes, shares
+from lake.promote.expect import Action, Expectation, InSet, NotNull, References, RowRule, Rule, Unique
+from lake.promote.memory import Room, bulk, shares
 from lake.promote.names import counted, listed, nearest
 
 EXAMPLES_MAX = 10
 _SHOWN_LENGTH_MAX = 60
 _SAMPLE_ROWS = 1000
+_ROWS = "__rows"
 
 
 @dataclass(frozen=True)
 class Offence:
     """A rule that some rows break: how many, by how many values, a few of these in text, and what finds the rows.
 
-    ``marks`` is true for such a row, or holds the values of the rule's columns that such rows have.
+    ``marks`` is true for such a row; or it is frames of the values that the rule's columns have in such rows, written
+    down in as many `shares`, and only for a rule that takes its rows out.
     """
 
     rule: Expectation
     rows: int
     values: int
     examples: tuple[str, ...]
-    marks: pl.Expr | pl.DataFrame
+    marks: pl.Expr | tuple[pl.LazyFrame, ...]
 
     @property
     def message(self) -> str:
@@ -51,12 +53,12 @@ class Offence:
 
 
 def measure(
-    rows: pl.LazyFrame, rules: Sequence[Expectation], lookups: Mapping[TableName, pl.LazyFrame], memory_gb: float
+    rows: pl.LazyFrame, rules: Sequence[Expectation], lookups: Mapping[TableName, pl.LazyFrame], room: Room
 ) -> Iterator[Offence]:
     """The rules that some rows break, in their order; ``lookups`` are the tables that rules refer to.
 
-    Takes one pass over the rows for all rules on single rows together, and one for each other rule. Raises `JobFailed`
-    where a rule cannot be asked of these rows.
+    Takes one pass over the rows for all rules on single rows together, and two for each other rule; more where the
+    values do not fit into memory. Raises `JobFailed` where a rule cannot be asked of these rows.
     """
     schema = rows.collect_schema()
     by_row = [rule for rule in rules if isinstance(rule, NotNull | Rule | InSet)]
@@ -64,16 +66,14 @@ def measure(
     for rule in rules:
         match rule:
             case Unique():
-                found = _repeated(rows, rule.columns, memory_gb)
+                found = _tally(rule, _repeated(rows, rule.columns, room), room)
             case References():
                 _require_comparable(rule, schema, lookups[rule.table])
-                found = _absent(rows, rule, lookups[rule.table])
+                found = _tally(rule, _absent(rows, rule, lookups[rule.table], room), room)
             case _:
-                if counts[id(rule)]:
-                    yield _by_row(rows, rule, counts[id(rule)])
-                continue
-        if not found.is_empty():
-            yield _by_value(rule, found)
+                found = _by_row(rows, rule, counts[id(rule)], room)
+        if found.rows:
+            yield found
 
 
 def _count_violations(rows: pl.LazyFrame, rules: Sequence[RowRule]) -> list[int]:
@@ -86,39 +86,52 @@ def _count_violations(rows: pl.LazyFrame, rules: Sequence[RowRule]) -> list[int]
     return [int(count or 0) for count in counts.collect(engine="streaming").row(0)]
 
 
-def _by_row(rows: pl.LazyFrame, rule: RowRule, count: int) -> Offence:
+def _by_row(rows: pl.LazyFrame, rule: RowRule, count: int, room: Room) -> Offence:
     broken = rows.filter(rule.violation())
-    if isinstance(rule, InSet):
-        found = _counted(broken, rule.columns)
-        return Offence(rule, count, found.height, _shown(found.select(rule.columns)), rule.violation())
-    if isinstance(rule, NotNull) or not rule.columns:
+    if not count or isinstance(rule, NotNull) or not rule.columns:
         return Offence(rule, count, 0, (), rule.violation())
+    if isinstance(rule, InSet):
+        return replace(_tally(rule, _values(broken, rule.columns, room), room), marks=rule.violation())
     sample = broken.select(rule.columns).head(_SAMPLE_ROWS).collect(engine="streaming").unique()
-    return Offence(rule, count, sample.height, _shown(sample, named=True), rule.violation())
+    return Offence(rule, count, sample.height, _shown(_first(sample), named=True), rule.violation())
 
 
-def _by_value(rule: Unique | References, found: pl.DataFrame) -> Offence:
-    values = found.select(rule.columns)
-    return Offence(rule, int(found["__rows"].sum()), found.height, _shown(values), values)
+def _tally(rule: Unique | References | InSet, parts: Iterable[pl.LazyFrame], room: Room) -> Offence:
+    """Go through the offending values, one share at a time in memory; what is kept of a share are counts and a few."""
+    columns = list(rule.columns)
+    rows = values = 0
+    first = pl.DataFrame()
+    marks = []
+    for part in parts:
+        found = part.collect(engine="streaming")
+        rows += int(found[_ROWS].sum())
+        values += found.height
+        first = _first(pl.concat([first, _first(found.select(columns))]) if first.width else found.select(columns))
+        if rule.action is Action.QUARANTINE and not isinstance(rule, InSet):
+            marks.append(room.keep(found.lazy().select(columns)))
+    return Offence(rule, rows, values, _shown(first), tuple(marks))
 
 
-def _repeated(rows: pl.LazyFrame, columns: Sequence[str], memory_gb: float) -> pl.DataFrame:
-    """The values that come more than once with how often, of rows in which none of the columns is absent."""
+def _values(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterator[pl.LazyFrame]:
+    """The values of some columns and how often each comes, of rows in which none is absent, by shares."""
     there = rows.select(columns).drop_nulls()
-    total = int(there.select(pl.len()).collect(engine="streaming").item())
-    parts = shares(columns, passes(total, len(columns), memory_gb))
-    return pl.concat([_counted(there.filter(share), columns, more_than=1) for share in parts])
+    size = bulk(there)
+    for share in shares(columns, room.passes(size.rows, size.width)):
+        yield there.filter(share).group_by(columns).agg(pl.len().alias(_ROWS))
 
 
-def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame) -> pl.DataFrame:
-    known = table.select(pl.col(rule.target).alias(rule.column)).drop_nulls().unique()
-    found = rows.select(rule.column).drop_nulls().group_by(rule.column).agg(pl.len().alias("__rows"))
-    return found.join(known, on=rule.column, how="anti").collect(engine="streaming")
+def _repeated(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterator[pl.LazyFrame]:
+    return (found.filter(pl.col(_ROWS) > 1) for found in _values(rows, columns, room))
 
 
-def _counted(rows: pl.LazyFrame, columns: Sequence[str], more_than: int = 0) -> pl.DataFrame:
-    counts = rows.group_by(columns).agg(pl.len().alias("__rows"))
-    return counts.filter(pl.col("__rows") > more_than).collect(engine="streaming")
+def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame, room: Room) -> Iterator[pl.LazyFrame]:
+    there = rows.select(rule.column).drop_nulls()
+    known = table.select(pl.col(rule.target).alias(rule.column)).drop_nulls()
+    sizes = bulk(there), bulk(known)
+    passes = max(room.passes(size.rows, size.width) for size in sizes)
+    for share in shares(rule.columns, passes):
+        counts = there.filter(share).group_by(rule.column).agg(pl.len().alias(_ROWS))
+        yield counts.join(known.filter(share), on=rule.column, how="anti")
 
 
 def _require_comparable(rule: References, schema: pl.Schema, table: pl.LazyFrame) -> None:
@@ -132,14 +145,18 @@ def _require_comparable(rule: References, schema: pl.Schema, table: pl.LazyFrame
         )
 
 
-def _shown(values: pl.DataFrame, *, named: bool = False) -> tuple[str, ...]:
-    """A few of the values in order, each as text of a bounded length."""
+def _first(values: pl.DataFrame) -> pl.DataFrame:
+    """A few of the values, in order where their type has one."""
     try:
-        first = values.sort(values.columns).head(EXAMPLES_MAX)
-    except pl.exceptions.InvalidOperationError:  # not every type has an order
-        first = values.head(EXAMPLES_MAX)
+        return values.bottom_k(EXAMPLES_MAX, by=values.columns).sort(values.columns)
+    except pl.exceptions.InvalidOperationError:
+        return values.head(EXAMPLES_MAX)
+
+
+def _shown(values: pl.DataFrame, *, named: bool = False) -> tuple[str, ...]:
+    """The values, each as text of a bounded length."""
     shown = []
-    for row in first.rows():
+    for row in values.rows():
         parts = [f"{name}={value}" for name, value in zip(values.columns, row, strict=True)] if named else map(str, row)
         text = ", ".join(parts)
         text = f"({text})" if len(row) > 1 else text

@@ -1,20 +1,61 @@
 """What a memory limit means for Polars, which has none of its own: how many rows are held at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
 CELLS_PER_GB = 40_000_000
-"""Measured: to compare 4 million flights of 19 columns with their published rows takes 0.8 GB, to count keys less."""
+"""Measured: to compare 4 million flights of 19 columns with their published rows takes 0.8 GB in two passes."""
+
+CELL_BYTES = 25
+"""The same the other way round: a gigabyte over the cells that it holds."""
+
+ROW_CELLS = 8
+"""What a row takes in a hash table beside its values: 4 million keys of one column take 0.8 GB."""
+
+Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
+"""Writes rows down and gives back a frame that reads them, so that what made them runs once."""
 
 
-def passes(rows: int, columns: int, memory_gb: float) -> int:
-    """In how many passes, each over a share of the keys, that many rows are gone through.
+@dataclass(frozen=True)
+class Room:
+    """What work on rows may take: so much memory at once, and a place to write rows down meanwhile."""
 
-    >>> passes(1_000_000, 10, 1.0), passes(9_000_000, 10, 1.0)
-    (1, 3)
+    memory_gb: float
+    keep: Keep
+
+    def passes(self, rows: int, width: float) -> int:
+        """In how many passes, each over a share of the keys, that many rows of that many cells are gone through.
+
+        >>> room = Room(1.0, keep=lambda frame: frame)
+        >>> room.passes(1_000_000, 20), room.passes(9_000_000, 20)
+        (1, 5)
+        """
+        return 1 + int(rows * width / (self.memory_gb * CELLS_PER_GB))
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """How much a frame is: its rows, and how many cells one of them takes on average where rows are looked up."""
+
+    rows: int
+    width: float
+
+
+def bulk(frame: pl.LazyFrame) -> Bulk:
+    """Count and weigh a frame's rows, in one pass; a long text counts for as many cells as it fills.
+
+    >>> bulk(pl.LazyFrame({"n": [1, 2], "s": ["", "x" * 100]}))
+    Bulk(rows=2, width=12.0)
     """
-    return 1 + rows * columns // max(1, int(memory_gb * CELLS_PER_GB))
+    schema = frame.collect_schema()
+    sizes = [pl.col(name).str.len_bytes() for name, dtype in schema.items() if dtype == pl.String]
+    sizes += [pl.col(name).bin.size() for name, dtype in schema.items() if dtype == pl.Binary]
+    sums = [size.cast(pl.Int64).sum().alias(str(number)) for number, size in enumerate(sizes)]
+    rows, *size_bytes = frame.select(pl.len().alias("rows"), *sums).collect(engine="streaming").row(0)
+    return Bulk(rows, ROW_CELLS + len(schema) + sum(size_bytes) / max(1, rows) / CELL_BYTES)
 
 
 def shares(key: Sequence[str], count: int) -> Iterator[pl.Expr]:
@@ -25,3 +66,14 @@ def shares(key: Sequence[str], count: int) -> Iterator[pl.Expr]:
     share = pl.struct(key).hash(seed=0) % count
     for number in range(count):
         yield share == number
+
+
+def matching(
+    rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Literal["semi", "anti"], room: Room, passes: int
+) -> pl.LazyFrame:
+    """The rows whose key is (``semi``) or is not (``anti``) in ``held``, of which one share is in memory at a time.
+
+    Shares that are merely joined together as plans run at once, and hold all of it: so each is written down.
+    """
+    parts = (rows.filter(share).join(held.filter(share), on=key, how=how) for share in shares(key, passes))
+    return next(parts) if passes == 1 else pl.concat([room.keep(part) for part in parts])

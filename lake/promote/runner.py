@@ -17,11 +17,14 @@ from catalog.objects import ObjectStore
 from catalog.quarantine import SCHEMA
 from catalog.tables import Change, Snapshot, Tables, storable
 from catalog.zones import TableName, Zone
+from lake.promote.account import count_rows, require_balance
 from lake.promote.change import NOTHING_NEW, State, progress, state_of, why_run
 from lake.promote.check import Verdict, judge
 from lake.promote.declare import Frames, Job
 from lake.promote.expect import Action
-from lake.promote.frames import Nulls, blaming, count_tokens, require_columns, result_of
+from lake.promote.faults import blaming, machine_faults
+from lake.promote.frames import Nulls, count_tokens, require_columns, result_of
+from lake.promote.memory import Room
 from lake.promote.plan import Step, plan, why_not
 from lake.promote.sql import Bounds, SourceFiles, run_query
 from lake.promote.write import files_of, settle
@@ -82,7 +85,7 @@ def promote(
     the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its
     table at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once.
 
-    Raises `StoreError`, `Conflict`: what was committed by then is not published, and does no harm.
+    Raises `StoreError`, `MachineError`, `Conflict`: what was committed by then is not published, and does no harm.
     """
     sources = _Sources(base, heads, desk.tables)
     failed: dict[TableName, TableName] = {}
@@ -136,9 +139,6 @@ def _attend(job: Job, sources: _Sources, failed: dict[TableName, TableName], des
     try:
         outcome, snapshot = _Task(job, inputs, sources.get(job.table), desk).run(reason)
     except DataRefused as error:
-        desk.objects.exists(
-            Zone.CATALOG, "alive"
-        )  # a store that is gone is no fault of the job: this raises StoreError
         return Outcome(job.table, "failed", reason, error=error)
     sources.made(snapshot)
     return outcome
@@ -154,14 +154,15 @@ class _Task:
     def run(self, reason: str) -> tuple[Outcome, Snapshot]:
         """Make the rows, judge them, write them, commit. Raises what the steps raise."""
         job, desk = self.job, self.desk
-        with _scratch(desk.scratch) as folder, blaming(job):
+        with blaming(job), _scratch(desk.scratch) as folder:
+            room = Room(desk.memory_gb, lambda frame: _keep(frame, folder))
             nulls = self._count_nulls()
             rows = self._result(folder)
             lookups = {name: snapshot.scan() for name, snapshot in self.inputs.items()}
-            verdict = judge(job, rows, lookups, lambda frame: _keep(frame, folder), desk.memory_gb)
+            verdict = judge(job, rows, lookups, room)
             schema = verdict.accepted.collect_schema()
             rejects = self._set_aside(verdict, folder)
-            files = files_of(desk.tables, job, verdict.accepted, self.pin, desk.memory_gb)
+            files = files_of(desk.tables, job, verdict.accepted, self.pin, room)
         rows_in = sum(self.inputs[name].rows for name in job.inputs)
         told = progress(job, {name: state_of(snapshot) for name, snapshot in self.inputs.items()}) | {
             "run": desk.run,
@@ -195,10 +196,11 @@ class _Task:
         if isinstance(job.body, Frames):
             result = result_of(job, {name: snapshot.scan() for name, snapshot in self.inputs.items()})
         else:
-            files = {
-                name: SourceFiles(self.inputs[name].schema, self.desk.local_files(self.inputs[name]))
-                for name in job.inputs
-            }
+            with machine_faults():
+                files = {
+                    name: SourceFiles(self.inputs[name].schema, self.desk.local_files(self.inputs[name]))
+                    for name in job.inputs
+                }
             result = storable(run_query(job, files, folder, Bounds(self.desk.scratch, self.desk.memory_gb)))
             require_columns(job, result.collect_schema())
         return _keep(result, folder)
@@ -217,8 +219,9 @@ class _Task:
         key = f"rejects/{self.job.table}/{self.operation}.parquet"
         path = folder / "rejects.parquet"
         rows.sink_parquet(path, engine="streaming")
+        require_balance(self.job, {"set aside": verdict.rejected, "in its rejects": count_rows(pl.scan_parquet(path))})
         self.desk.objects.put_file(Zone.CATALOG, key, path)
-        return {"key": key, "rows": verdict.rejected}
+        return {"key": key, "rows": verdict.rejected, "source": self.operation}
 
 
 def _keep(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
@@ -229,6 +232,8 @@ def _keep(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+    with machine_faults():
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
+    with scratch as name:
         yield Path(name)

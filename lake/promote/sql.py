@@ -12,7 +12,9 @@ from duckdb.sqltypes import DuckDBPyType
 from catalog.errors import JobFailed, TypeRefused
 from catalog.zones import TableName
 from lake.engine import connect, quote_name, quote_text, show_table
+from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Query
+from lake.promote.faults import machine_fault
 
 _EXACT = {"hugeint": "bigint", "uhugeint": "bigint", "ubigint": "bigint", "uuid": "varchar", "enum": "varchar"}
 """Types that Parquet lacks, and what their values are cast to, with an error where one does not fit: DuckDB's own
@@ -41,7 +43,8 @@ class Bounds:
 def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, bounds: Bounds) -> pl.LazyFrame:
     """Run a job's query into a Parquet file in ``folder``, an empty one; a frame that reads it.
 
-    Raises `JobFailed` with the query's line, `TypeRefused` for a column that a table cannot hold.
+    Raises `JobFailed` with the query's line, `TypeRefused` for a column that a table cannot hold, `MachineError`
+    where the disk fails.
     """
     body = job.body
     if not isinstance(body, Query):
@@ -54,13 +57,15 @@ def run_query(job: Job, sources: Mapping[TableName, SourceFiles], folder: Path, 
             connection.execute(f"create temp view __result as {body.sql}")
             result = connection.table("__result")
             casts = ", ".join(_exact(job, *column) for column in zip(result.columns, result.types, strict=True))
-            connection.execute(f"copy (select {casts} from __result) to {quote_text(target)} (format parquet)")  # noqa: S608
+            copy = f"copy (select {casts} from __result) to {quote_text(target)} (format parquet)"  # noqa: S608
+            (made,) = connection.execute(copy).fetchone() or (0,)
     except duckdb.Error as error:
-        raise JobFailed(
-            f"{job.table}: {_first_line(error)} ({_place(job, error)})",
-            next="mend the query; its table stays at its last good version",
-        ) from None
-    return pl.scan_parquet(target, glob=False)
+        if fault := machine_fault(error):
+            raise fault from None
+        raise JobFailed(f"{job.table}: {_first_line(error)} ({_place(job, error)})", next=_advice(error)) from None
+    rows = pl.scan_parquet(target, glob=False)
+    require_balance(job, {"made by DuckDB": made, "in its result": count_rows(rows)})
+    return rows
 
 
 def _exact(job: Job, name: str, dtype: DuckDBPyType) -> str:
@@ -85,6 +90,12 @@ def _refused(dtype: DuckDBPyType) -> str | None:
     inner = [part for _, part in dtype.children if isinstance(part, DuckDBPyType)]
     found = (part.id if part.id in _EXACT else _refused(part) for part in inner)
     return next((each for each in found if each is not None), None)
+
+
+def _advice(error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "raise [compute] memory_gb in lake.toml, or ask for less; its table stays at its last good version"
+    return "mend the query; its table stays at its last good version"
 
 
 def _first_line(error: duckdb.Error) -> str:

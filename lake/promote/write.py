@@ -12,21 +12,26 @@ import polars as pl
 
 from catalog.errors import Conflict
 from catalog.tables import Change, DataFile, Snapshot, Tables, difference
+from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Mode
-from lake.promote.memory import passes, shares
+from lake.promote.memory import ROW_CELLS, Room, bulk, matching, shares
 
 ATTEMPTS_MAX = 5
 
 
-def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None, memory_gb: float) -> list[DataFile]:
+def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None, room: Room) -> list[DataFile]:
     """Write what is new of a job's rows; the files that hold exactly these rows, some of them the pin's already.
 
     An upsert leaves alone the files whose rows all stand in ``rows`` unchanged. It writes all anew where the schema has
-    changed, or where nothing says that the pin has one row a key. Raises `StoreError`.
+    changed, or where nothing says that the pin has one row a key. Raises `StoreError`; `DataRefused` where the files'
+    footers do not count as many rows as there are.
     """
     if job.mode is Mode.UPSERT and pin is not None and _has_key(job, pin, rows.collect_schema()):
-        return _upserted(tables, job, rows.select(list(pin.schema)), pin, memory_gb)
-    return tables.sink(job.table, rows)
+        files = _upserted(tables, job, rows.select(list(pin.schema)), pin, room)
+    else:
+        files = tables.sink(job.table, rows)
+    require_balance(job, {"accepted": count_rows(rows), "in its files": sum(file.rows for file in files)})
+    return files
 
 
 def settle(tables: Tables, change: Change, files: Sequence[DataFile]) -> Snapshot:
@@ -53,17 +58,20 @@ def _has_key(job: Job, pin: Snapshot, schema: pl.Schema) -> bool:
     return pin.metadata.get("key") == list(job.key) and not difference(pin.schema, schema)
 
 
-def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot, memory_gb: float) -> list[DataFile]:
-    key = list(job.key)
-    touched = _touched(tables, rows, key, pin, memory_gb)
+def _upserted(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot, room: Room) -> list[DataFile]:
+    key, size = list(job.key), bulk(rows)
+    width = size.width if size.rows else ROW_CELLS + len(pin.schema)
+    passes = room.passes(max(pin.rows, size.rows), width)
+    touched = _touched(tables, rows, key, pin, passes)
     files = [file for number, file in enumerate(pin.files) if number not in touched]
     for number in sorted(touched):
-        held = tables.scan_files(job.table, [pin.files[number]], pin.schema).select(key)
-        files += tables.sink(job.table, rows.join(held, on=key, how="semi"))
-    return files + tables.sink(job.table, rows.join(pin.scan().select(key), on=key, how="anti"))
+        file = pin.files[number]
+        held = tables.scan_files(job.table, [file], pin.schema).select(key)
+        files += tables.sink(job.table, matching(rows, held, key, "semi", room, room.passes(file.rows, width)))
+    return files + tables.sink(job.table, matching(rows, pin.scan().select(key), key, "anti", room, passes))
 
 
-def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot, memory_gb: float) -> set[int]:
+def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot, passes: int) -> set[int]:
     """The numbers of the pin's files that hold a row which is gone from ``rows`` or different there."""
     if not pin.files:
         return set()
@@ -79,7 +87,7 @@ def _touched(tables: Tables, rows: pl.LazyFrame, key: list[str], pin: Snapshot, 
         *(pl.col(name).ne_missing(pl.col(f"__lake_new_{i}")) for i, name in enumerate(values)),
     )
     found: set[int] = set()
-    for share in shares(key, passes(pin.rows, len(pin.schema), memory_gb)):
+    for share in shares(key, passes):
         pairs = old.filter(share).join(new.filter(share), on=key, how="left").filter(differs)
         found |= set(pairs.select("__lake_file").unique().collect(engine="streaming")["__lake_file"])
     return found

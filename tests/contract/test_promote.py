@@ -11,16 +11,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from catalog.errors import ExpectationFailed, JobFailed
+from catalog.errors import DataRefused, ExpectationFailed, JobFailed, StoreError
+from catalog.log import Proposal
 from catalog.objects import Endpoint
 from catalog.quarantine import SCHEMA
+from catalog.tables import Change
 from catalog.zones import TableName
-from lake import Source, expect, job
+from lake import Source, expect
 from lake.promote import memory
-from lake.promote.declare import Job, Query, job_of
+from lake.promote.declare import Job, Query
 from lake.promote.expect import Expectation
 from lake.promote.find import find_jobs
+from tests.support.jobs import declared
 from tests.support.promotion import Promotion
+from tests.support.proxy import Proxy
 from tests.support.stores import lake_on
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
@@ -41,19 +45,19 @@ def silver(
 ) -> Job:
     """A job from bronze.rows to silver.rows: keys and values, values as integers."""
 
-    @job("silver.rows", mode=mode, key=key, expect=rules, null_tokens=["NA"], types={"v": pl.Int64})
-    def rows(rows: Source["bronze.rows"]) -> pl.LazyFrame:
+    @declared("silver.rows", mode=mode, key=key, expect=rules, null_tokens=["NA"], types={"v": pl.Int64})
+    def made(rows: Source["bronze.rows"]) -> pl.LazyFrame:
         return body(rows)
 
-    return replace(job_of(rows), code=code)
+    return replace(made, code=code)
 
 
-@job("gold.total")
+@declared("gold.total")
 def _total(rows: Source["silver.rows"]) -> pl.LazyFrame:
     return rows.select(total=pl.col("v").sum())
 
 
-TOTAL = replace(job_of(_total), code="total")
+TOTAL = replace(_total, code="total")
 COUNT = Job(
     TableName.parse("gold.count"),
     Query("select count(*) as n, sum(v) as total from silver.rows", (TableName.parse("silver.rows"),)),
@@ -195,15 +199,15 @@ def test_a_failed_job_keeps_its_last_good_version_and_what_depends_on_it_says_so
     lake.land("bronze.rows", {"k": ["a"], "v": ["1"]})
     lake.land("bronze.other", {"k": ["x"]})
 
-    @job("silver.other")
+    @declared("silver.other")
     def other(rows: Source["bronze.other"]) -> pl.LazyFrame:
         return rows.select("k")
 
-    @job("gold.top")
+    @declared("gold.top")
     def top(rows: Source["gold.total"]) -> pl.LazyFrame:
         return rows
 
-    jobs = (silver(), TOTAL, replace(job_of(top), code="1"), replace(job_of(other), code="1"))
+    jobs = (silver(), TOTAL, replace(top, code="1"), replace(other, code="1"))
     lake.run(*jobs)
     lake.land("bronze.rows", {"k": ["a"], "v": ["2"]})
     lake.land("bronze.other", {"k": ["y"]})
@@ -240,6 +244,38 @@ def test_a_job_s_own_error_is_its_outcome_with_file_and_line(lake: Promotion) ->
     assert "conversion from `str` to `i64` failed" in str(in_the_plan)
 
 
+def test_a_store_that_is_back_by_the_time_that_one_asks_is_no_fault_of_the_job(
+    fast_proxy: Proxy, tmp_path: Path
+) -> None:
+    """A read refused as often as Polars tries it ends the run with an error of the store, whether Polars meets it or the job's own code."""
+    lake = Promotion(fast_proxy.endpoint, tmp_path)
+    lake.land("bronze.rows", {"k": ["a"], "v": ["1"]})
+    for body in (lambda rows: rows.select("k", "v"), lambda rows: rows.select("k", "v").collect().lazy()):
+        rule = fast_proxy.answer(400, "GET", r"bronze/tables/.*/part-", times=2)
+        with pytest.raises(StoreError, match=r"cannot run the job of silver\.rows"):
+            lake.run(replace(silver(body=body), null_tokens={}))
+        assert rule.left == 0
+    assert lake.run(silver())["silver.rows"].status == "ran"
+
+
+def test_a_pin_that_holds_a_key_twice_is_not_carried_on(lake: Promotion) -> None:
+    """Whoever made it so, an upsert counts what it wrote before it commits, and refuses."""
+    lake.land("bronze.rows", {"k": ["a", "b"], "v": ["1", "2"]})
+    lake.run(silver("upsert"))
+    pin = lake.published("silver.rows")
+    rows = pl.LazyFrame({"k": ["a"], "v": [7]})
+    twice = Change(pin.name, "twice", pin, pin.schema, lake.tables.sink(pin.name, rows), metadata=pin.metadata)
+    lake.log.publish(lake.log.head(), Proposal("twice", {pin.name: lake.tables.commit(twice).version}))
+    lake.land("bronze.rows", {"k": ["a", "b", "c"], "v": ["3", "2", "1"]}, replace=True)
+    error = lake.run(silver("upsert"))["silver.rows"].error
+    assert isinstance(error, DataRefused)
+    assert "silver.rows: the account of its rows is open: 3 accepted, 4 in its files" in str(error)
+    head = lake.tables.open(pin.name)
+    assert head is not None
+    assert head.version == 1
+    assert lake.run(silver(code="2"))["silver.rows"].rows_out == 3
+
+
 def test_rejected_rows_are_named_by_the_commit_and_readable_as_the_quarantine_is(lake: Promotion) -> None:
     lake.land("bronze.rows", {"k": ["a", "b", "c"], "v": ["1", "x", "-3"]})
     made = silver(
@@ -252,10 +288,12 @@ def test_rejected_rows_are_named_by_the_commit_and_readable_as_the_quarantine_is
     assert lake.published("silver.rows").schema.names() == ["k", "v"]
     told = lake.published("silver.rows").metadata["rejects"]
     assert told["rows"] == 2
+    assert told["key"] == f"rejects/silver.rows/{told['source']}.parquet"
     path = lake.folder / "rejects.parquet"
     lake.objects.fetch("catalog", told["key"], path)
     rejects = pl.read_parquet(path)
     assert rejects.schema == SCHEMA
+    assert rejects["source"].unique().to_list() == [told["source"]]
     assert rejects.select("table", "stage", "file", "line", "rule", "record").rows() == [
         ("silver.rows", "promote", "bronze.rows", 2, "type:v", '{"k":"b","v":"x"}'),
         ("silver.rows", "promote", "bronze.rows", 3, "positive", '{"k":"c","v":-3}'),
@@ -263,14 +301,14 @@ def test_rejected_rows_are_named_by_the_commit_and_readable_as_the_quarantine_is
 
 
 def test_a_reference_is_looked_up_in_the_version_that_this_run_made(lake: Promotion) -> None:
-    @job("silver.known")
+    @declared("silver.known")
     def known(rows: Source["bronze.known"]) -> pl.LazyFrame:
         return rows.select("k")
 
     refers = silver(rules=[expect.references("k", "silver.known", "k", action="warn")])
     lake.land("bronze.known", {"k": ["a"]})
     lake.land("bronze.rows", {"k": ["a", "b"], "v": ["1", "2"]})
-    jobs = (refers, replace(job_of(known), code="1"))
+    jobs = (refers, replace(known, code="1"))
     assert lake.run(*jobs)["silver.rows"].warnings == ("k: 1 value is absent from silver.known: b (1 row)",)
     lake.land("bronze.known", {"k": ["b"]})
     again = lake.run(*jobs)["silver.rows"]
@@ -371,6 +409,6 @@ def test_files_taken_in_one_by_one_give_the_same_as_all_at_once(lake: Promotion,
         assert not [each for each in lake.run(*jobs).values() if each.status == "failed"]
     once.land_frame("bronze.flights", flights.lazy())
     once.run(*jobs)
-    for job_of_table in jobs:
-        assert lake.rows(str(job_of_table.table)) == once.rows(str(job_of_table.table)), job_of_table.table
+    for made in jobs:
+        assert lake.rows(str(made.table)) == once.rows(str(made.table)), made.table
     assert len(lake.published("silver.flights").files) == 4, "no quarter's file was written twice"

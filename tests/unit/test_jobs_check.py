@@ -7,27 +7,31 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import pytest
 
-from catalog.errors import ExpectationFailed, JobFailed
+from catalog.errors import DataRefused, ExpectationFailed, JobFailed
 from catalog.zones import TableName
-from lake import Source, expect, job
+from lake import Source, expect
 from lake.promote import memory
 from lake.promote.check import Verdict, judge
-from lake.promote.declare import Job, job_of
+from lake.promote.declare import Job
 from lake.promote.expect import Expectation
+from lake.promote.memory import Keep, Room
+from tests.support import jobs
 
 AIRPORTS = {TableName.parse("silver.airports"): pl.LazyFrame({"faa": ["EWR", "JFK", None], "alt": [18, 13, 0]})}
 
 
 def declared(*rules: Expectation, key: Sequence[str] = (), types: Mapping[str, type[pl.DataType]] | None = None) -> Job:
-    @job("silver.t", key=key, types=types, expect=rules)
-    def rows(rows: Source["bronze.rows"]) -> pl.LazyFrame:
+    @jobs.declared("silver.t", key=key, types=types, expect=rules)
+    def made(rows: Source["bronze.rows"]) -> pl.LazyFrame:
         return rows
 
-    return job_of(rows)
+    return made
 
 
-def verdict(made: Job, rows: Mapping[str, Sequence[object]]) -> Verdict:
-    return judge(made, pl.LazyFrame(rows), AIRPORTS, lambda frame: frame.collect().lazy(), memory_gb=1.0)
+def verdict(
+    made: Job, rows: Mapping[str, Sequence[object]], keep: Keep = lambda frame: frame.collect().lazy()
+) -> Verdict:
+    return judge(made, pl.LazyFrame(rows), AIRPORTS, Room(1.0, keep))
 
 
 def accepted(found: Verdict) -> list[tuple[object, ...]]:
@@ -167,6 +171,27 @@ def test_rows_in_are_rows_out_and_rows_set_aside() -> None:
     found = verdict(declared(*rules, types={"n": pl.Int32}), rows)
     assert len(accepted(found)) + len(rejected(found)) == 100
     assert found.rejected == len(rejected(found))
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_a_row_that_is_lost_on_the_way_opens_the_account(lost: int) -> None:
+    """Scratch that gives back a row less than it was given, whichever of the times that rows are written down."""
+    rules = (expect.unique("k", action="quarantine"), expect.rule("small", pl.col("n") < 9, action="quarantine"))
+    rows = {"k": [0, 1, 1, *range(2, 11)], "n": [str(i) if i else "x" for i in range(12)]}
+    kept: list[int] = []
+
+    def keep(frame: pl.LazyFrame) -> pl.LazyFrame:
+        whole = frame.collect()
+        kept.append(whole.height)
+        return whole.head(whole.height - (len(kept) == lost)).lazy()
+
+    made = declared(*rules, types={"n": pl.Int32})
+    if lost == 0:
+        assert rejected(verdict(made, rows, keep)) != []
+        assert len(kept) == 3, "casts, values that come twice, marked rows"
+    else:
+        with pytest.raises(DataRefused, match=r"silver\.t: the account of its rows is open"):
+            verdict(made, rows, keep)
 
 
 def test_a_row_with_bytes_can_be_set_aside() -> None:

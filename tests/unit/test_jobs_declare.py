@@ -11,7 +11,8 @@ import pytest
 from catalog.errors import UsageError
 from catalog.zones import TableName
 from lake import Source, expect, job
-from lake.promote.declare import Frames, Mode, job_of
+from lake.promote.declare import Frames, Mode, collecting
+from tests.support.jobs import declared
 
 
 def names(*texts: str) -> tuple[TableName, ...]:
@@ -19,19 +20,21 @@ def names(*texts: str) -> tuple[TableName, ...]:
 
 
 def test_a_declared_function_stays_a_function_of_frames() -> None:
-    @job("silver.doubled", key=["n"])
-    def doubled(numbers: Source["bronze.numbers"]) -> pl.LazyFrame:
-        """Twice each number."""
-        return numbers.select(pl.col("n") * 2)
+    with collecting() as jobs:
+
+        @job("silver.doubled", key=["n"])
+        def doubled(numbers: Source["bronze.numbers"]) -> pl.LazyFrame:
+            """Twice each number."""
+            return numbers.select(pl.col("n") * 2)
 
     assert doubled(pl.LazyFrame({"n": [1, 2]})).collect()["n"].to_list() == [2, 4]
-    declared = job_of(doubled)
-    assert (declared.table, declared.inputs) == (*names("silver.doubled"), names("bronze.numbers"))
-    assert (declared.mode, declared.key, declared.description) == (Mode.REPLACE, ("n",), "Twice each number.")
+    (made,) = jobs
+    assert (made.table, made.inputs) == (*names("silver.doubled"), names("bronze.numbers"))
+    assert (made.mode, made.key, made.description) == (Mode.REPLACE, ("n",), "Twice each number.")
 
 
 def test_sources_are_found_from_the_annotations_in_both_spellings() -> None:
-    @job("gold.both")
+    @declared("gold.both")
     def both(
         left: Source["silver.left"],
         right: Annotated[pl.LazyFrame, Source["silver.right"]],
@@ -40,21 +43,21 @@ def test_sources_are_found_from_the_annotations_in_both_spellings() -> None:
     ) -> pl.LazyFrame:
         return pl.concat([left, right, again]).head(limit)
 
-    body = job_of(both).body
+    body = both.body
     assert isinstance(body, Frames)
     assert dict(body.parameters) == dict(
         zip(("left", "right", "again"), names("silver.left", "silver.right", "silver.left"), strict=True)
     )
-    assert job_of(both).inputs == names("silver.left", "silver.right")
+    assert both.inputs == names("silver.left", "silver.right")
 
 
 def test_a_table_that_an_expectation_refers_to_is_a_source_too() -> None:
-    @job("silver.flights", expect=[expect.references("dest", "silver.airports", "faa", action="warn")])
+    @declared("silver.flights", expect=[expect.references("dest", "silver.airports", "faa", action="warn")])
     def flights(rows: Source["bronze.flights"]) -> pl.LazyFrame:
         return rows
 
-    assert job_of(flights).inputs == names("bronze.flights")
-    assert job_of(flights).sources == names("bronze.flights", "silver.airports")
+    assert flights.inputs == names("bronze.flights")
+    assert flights.sources == names("bronze.flights", "silver.airports")
 
 
 def test_null_tokens_are_given_for_all_sources_or_for_one() -> None:
@@ -62,8 +65,8 @@ def test_null_tokens_are_given_for_all_sources_or_for_one() -> None:
         return pl.concat([left, right])
 
     a, b = names("bronze.a", "bronze.b")
-    assert job_of(job("silver.x", null_tokens=["NA", ""])(rows)).null_tokens == {a: ("NA", ""), b: ("NA", "")}
-    assert job_of(job("silver.x", null_tokens={"bronze.b": ["-"]})(rows)).null_tokens == {b: ("-",)}
+    assert declared("silver.x", null_tokens=["NA", ""])(rows).null_tokens == {a: ("NA", ""), b: ("NA", "")}
+    assert declared("silver.x", null_tokens={"bronze.b": ["-"]})(rows).null_tokens == {b: ("-",)}
 
 
 @pytest.mark.parametrize(

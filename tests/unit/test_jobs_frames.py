@@ -8,9 +8,10 @@ import pytest
 
 from catalog.errors import JobFailed, TypeRefused
 from catalog.zones import TableName
-from lake import Source, expect, job
-from lake.promote.declare import job_of
-from lake.promote.frames import blaming, count_tokens, result_of
+from lake import Source, expect
+from lake.promote.faults import blaming
+from lake.promote.frames import count_tokens, result_of
+from tests.support.jobs import declared
 
 ROWS = TableName.parse("bronze.rows")
 
@@ -20,7 +21,7 @@ def made(body: Callable[[pl.LazyFrame], object], **options: object) -> pl.LazyFr
         return body(rows)  # type: ignore[return-value]
 
     frame = pl.LazyFrame({"n": ["1", "NA", "na"], "m": [1, 2, 3], "_file": ["NA"] * 3})
-    return result_of(job_of(job("silver.t", **options)(rows)), {ROWS: frame})  # type: ignore[arg-type]
+    return result_of(declared("silver.t", **options)(rows), {ROWS: frame})
 
 
 def test_declared_tokens_are_absent_before_the_function_sees_them() -> None:
@@ -55,11 +56,11 @@ def test_an_error_of_a_plan_names_the_declaration() -> None:
 
 
 def test_a_panic_is_an_error_like_others() -> None:
-    with pytest.raises(JobFailed, match="PanicException"), blaming(job_of(_plain)):
+    with pytest.raises(JobFailed, match="PanicException"), blaming(_plain):
         pl.LazyFrame({"b": [b"x"]}).select(pl.struct("b").struct.json_encode()).collect()
 
 
-@job("silver.plain")
+@declared("silver.plain")
 def _plain(rows: Source["bronze.rows"]) -> pl.LazyFrame:
     return rows
 

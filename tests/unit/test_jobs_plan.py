@@ -6,23 +6,24 @@ from dataclasses import replace
 import polars as pl
 
 from catalog.zones import TableName
-from lake import Source, expect, job
+from lake import Source, expect
 from lake.promote.change import State, progress
-from lake.promote.declare import Job, job_of
+from lake.promote.declare import Job
 from lake.promote.plan import plan
+from tests.support.jobs import declared
 
 
-@job("silver.rows", expect=[expect.references("n", "silver.known", "n")])
+@declared("silver.rows", expect=[expect.references("n", "silver.known", "n")])
 def rows(rows: Source["bronze.rows"]) -> pl.LazyFrame:
     return rows
 
 
-@job("gold.sums")
+@declared("gold.sums")
 def sums(rows: Source["silver.rows"]) -> pl.LazyFrame:
     return rows.select(pl.col("n").sum())
 
 
-ROWS, SUMS = replace(job_of(rows), code="r1"), replace(job_of(sums), code="s1")
+ROWS, SUMS = replace(rows, code="r1"), replace(sums, code="s1")
 BRONZE, KNOWN, SILVER, GOLD = map(TableName.parse, ("bronze.rows", "silver.known", "silver.rows", "gold.sums"))
 
 
