@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.errors import StoreError
+from catalog.errors import DataRefused, StoreError
 from catalog.failpoints import reach
 from catalog.ledger import Entry, Fate, first_names, taken
 from catalog.tables import DataFile, Snapshot, Tables, without
@@ -112,7 +112,7 @@ class Absorber:
         self._pending = _Pending()
 
     def absorb(self, outcome: Outcome) -> Absorbed:
-        """Parse what was archived, against the table as it is; a bad file is an entry. Raises `StoreError`."""
+        """Parse what was archived, against the table; a bad file is an entry. Raises `StoreError`, `MachineError`."""
         before = set(self._history.by_file)
         entries = self._read_all(outcome.archived)
         self._flush()
@@ -185,7 +185,7 @@ class Absorber:
                 return replace(entry, notice="these bytes came under this name before: no rows are added"), None
             entry, path = self._parse(entry, raw)
         finally:
-            raw.unlink()
+            raw.unlink(missing_ok=True)
         if path is not None:
             self._history.add(delivery.key, sha256)
         return entry, path
@@ -233,25 +233,33 @@ class Absorber:
             self._flush()
 
     def _flush(self) -> None:
-        """Put what is held into one data file; its footer must count the rows that the parser counted."""
+        """Put what is held into data files, of which the footers must count the rows that the parser counted."""
         held, self._pending = self._pending, _Pending()
         if held.rows:
-            self._added.append(self._upload(held))
+            self._added += self._upload(held)
             reach("data.uploaded")
         for path in held.paths:
             path.unlink()
 
-    def _upload(self, held: _Pending) -> DataFile:
-        path = held.paths[0]
-        if len(held.paths) > 1:
-            path = self._scratch / "combined.parquet"
-            self._parser.combine(held.paths, path)
-        file = self._tables.upload(self._manifest.table, path)
-        if file.rows != held.rows:
+    def _upload(self, held: _Pending) -> list[DataFile]:
+        """What is held, as one data file; as several where the parser cannot make them one, for that refuses no row."""
+        uploaded = [self._tables.upload(self._manifest.table, path) for path in self._combined(held.paths)]
+        rows = sum(file.rows for file in uploaded)
+        if rows != held.rows:
             raise StoreError(
-                f"{self._manifest.name}: {file.rows} rows in the data file, {held.rows} parsed", next="run again"
+                f"{self._manifest.name}: {rows} rows in the data files, {held.rows} parsed", next="run again"
             )
-        return file
+        return [file for file in uploaded if file.rows]
+
+    def _combined(self, paths: list[Path]) -> list[Path]:
+        if len(paths) == 1:
+            return paths
+        combined = self._scratch / "combined.parquet"
+        try:
+            self._parser.combine(paths, combined)
+        except DataRefused:
+            return paths
+        return [combined]
 
     def _entry(self, index: int, delivery: Delivery, fate: Fate) -> Entry:
         return Entry(

@@ -73,10 +73,12 @@ def is_blank(block: Block, ends: Offsets) -> Flags:
     return flags
 
 
-def blocks(file: BinaryIO, delimiter: str, chunk_bytes: int) -> Iterator[Block]:
-    """Cut a file into blocks; beyond its ends stand line feeds before, and after it a delimiter."""
+def blocks(file: BinaryIO, stop: int, delimiter: str, chunk_bytes: int) -> Iterator[Block]:
+    """Cut a file into blocks, up to an offset; beyond its ends stand line feeds before, and after it a delimiter."""
     before, pending = b"\n\n", b""
-    while chunk := file.read(chunk_bytes):
+    left = stop - file.tell()
+    while chunk := file.read(min(chunk_bytes, left)):
+        left -= len(chunk)
         pending += chunk
         cut = _cut(pending)
         if cut:

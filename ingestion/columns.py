@@ -1,4 +1,4 @@
-"""Column names: kept as found where every reader of a Delta table takes them, otherwise made safe and unique."""
+"""Column names: kept as found where Delta, and Polars as names, take them; otherwise made safe and unique."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ OWN_COLUMNS = ("_file", "_line", "_batch", "_ingested_at", "_rescued")
 
 _BOM = "\ufeff"
 _UNSAFE = re.compile(r"[ ,;{}()=\x00-\x1f\x7f-\x9f]")
+_PATTERN = re.compile(r"\*|\^.*\$")
 
 
 def safe_names(found: Sequence[str]) -> tuple[str, ...]:
@@ -14,6 +15,8 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
 
     >>> safe_names(["year", "dep delay", "", "Year", "year_2", "_file"])
     ('year', 'dep_delay', 'column_3', 'Year_3', 'year_2', '_file_2')
+    >>> safe_names(["*", "^x.*$", "a*", "^y"])
+    ('_', '_x.*$', 'a*', '^y')
     """
     wanted = [_safe(name) or f"column_{position}" for position, name in enumerate(found, start=1)]
     taken = {name.lower() for name in OWN_COLUMNS}
@@ -32,7 +35,9 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
 
 
 def _safe(name: str) -> str:
-    return _UNSAFE.sub("_", name.strip().strip(_BOM).strip())
+    """A name that Delta stores, and that `pl.col` does not take for a pattern of names."""
+    name = _UNSAFE.sub("_", name.strip().strip(_BOM).strip())
+    return f"_{name[1:]}" if _PATTERN.fullmatch(name) else name
 
 
 def _numbered(name: str, taken: set[str]) -> str:

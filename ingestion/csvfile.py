@@ -57,7 +57,10 @@ def _order(found: tuple[str, ...], expected: tuple[str, ...] | None) -> tuple[st
 
 
 def _write(request: ParseRequest, dialect: Dialect, shape: Shape, columns: Sequence[str]) -> None:
-    """Stream the file to Parquet. Columns are read by position: `pl.col` takes some names for patterns."""
+    """Stream the file to Parquet. Columns are read by position, so that no name matters before it is stored.
+
+    Blank lines at the end would be read as rows of nulls: there the parser is told when to stop.
+    """
     positions = {name: f"c{position}" for position, name in enumerate(dialect.columns)}
     line = pl.col("line").cast(pl.Int64)
     if shape.multiline:
@@ -73,6 +76,7 @@ def _write(request: ParseRequest, dialect: Dialect, shape: Shape, columns: Seque
         separator=dialect.delimiter,
         quote_char=dialect.quote,
         empty_string_is_null=False,
+        n_rows=shape.records - 1 if shape.blank_lines else None,
         glob=False,
     )
     frame.with_row_index("line", offset=shape.header_lines + 1).select(

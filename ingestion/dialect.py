@@ -25,7 +25,7 @@ _TYPED_SHARE = 0.95
 _HEADER_ROWS_MAX = 5
 _BAD_CHARACTER = re.compile(r"\x00|\r(?!\n)")
 _QUOTED_BESIDE_DELIMITER = re.compile(r'"[,;\t|]|[,;\t|]"')
-_QUOTED_BESIDE_SHARE = 0.2
+_DIVIDED_SHARE_MAX = 0.2
 
 Row = Sequence[str]
 
@@ -64,6 +64,16 @@ class _Reading:
     width: int
     score: float
 
+    @property
+    def is_one_column(self) -> bool:
+        """Whether the delimiter divides neither most lines nor the header."""
+        return self.width == 1 and len(self.rows[0]) == 1
+
+    @property
+    def divided_share(self) -> float:
+        """The share of records that the delimiter divides."""
+        return sum(len(row) > 1 for row in self.rows) / max(1, len(self.rows))
+
 
 def understand(path: Path, name: str, sample_bytes: int = SAMPLE_BYTES) -> Dialect:
     """Judge a file from its beginning; ``name`` is its landing key. Raises `FileRefused` where it is no plain table."""
@@ -75,11 +85,12 @@ def understand(path: Path, name: str, sample_bytes: int = SAMPLE_BYTES) -> Diale
     refuse_other_formats(head, name)
     bom = head.startswith(codecs.BOM_UTF8)
     text = _decode(head.removeprefix(codecs.BOM_UTF8), whole)
-    reading = max((_read(text, delimiter, whole) for delimiter in DELIMITERS), key=lambda reading: reading.score)
+    readings = [_read(text, delimiter, whole) for delimiter in DELIMITERS]
+    reading = _best(readings)
     if not reading.rows:
         raise FileRefused("record-size", f"the first record does not end within {sample_bytes:,} bytes", line=1)
-    if reading.width == 1:
-        _refuse_doubtful_column(text, name)
+    if reading.is_one_column:
+        _refuse_doubtful_column(readings, text, name)
     header, assumptions = _header(reading)
     return Dialect(reading.delimiter, header, safe_names(header), bom, assumptions)
 
@@ -139,11 +150,24 @@ def _score(rows: list[Row], delimiter: str) -> tuple[int, float]:
     return width, share**2 * columns * plausible**2 * _PRIOR[delimiter]
 
 
-def _refuse_doubtful_column(text: str, name: str) -> None:
+def _best(readings: Sequence[_Reading]) -> _Reading:
+    """The reading with the best score. A header that shows a delimiter outweighs lines that do not: they are ragged."""
+    best = max(readings, key=lambda reading: reading.score)
+    if best.width != 1:
+        return best
+    shown = [reading for reading in readings if reading.rows and len(reading.rows[0]) > 1]
+    return max(shown, key=lambda reading: reading.score, default=best)
+
+
+def _refuse_doubtful_column(readings: Sequence[_Reading], text: str, name: str) -> None:
     if PurePosixPath(name).suffix.lower() not in _ONE_COLUMN_EXTENSIONS:
         raise FileRefused("dialect", "no delimiter (comma, semicolon, tab, bar) divides the lines into columns")
+    divided = max(reading.divided_share for reading in readings)
+    if divided > _DIVIDED_SHARE_MAX:
+        reason = f"the file reads as one column, though {divided:.0%} of its lines hold delimiters"
+        raise FileRefused("dialect", reason)
     lines = text.split("\n")[:SAMPLE_LINES]
-    if sum(_QUOTED_BESIDE_DELIMITER.search(line) is not None for line in lines) > _QUOTED_BESIDE_SHARE * len(lines):
+    if sum(_QUOTED_BESIDE_DELIMITER.search(line) is not None for line in lines) > _DIVIDED_SHARE_MAX * len(lines):
         reason = "the file reads as one column, though quoted fields stand beside delimiters in many lines"
         raise FileRefused("dialect", reason)
 
@@ -153,8 +177,8 @@ def _header(reading: _Reading) -> tuple[tuple[str, ...], tuple[str, ...]]:
     first, line = reading.rows[0], reading.first_line
     if len(first) != reading.width:
         fields = "1 field" if len(first) == 1 else f"{len(first)} fields"
-        reason = f"line {line} has {fields}, most lines have {reading.width}: lines above the header are not read yet"
-        raise FileRefused("header", reason, line=line)
+        why = "lines above the header are not read yet" if reading.width > 1 else "the header does not fit its lines"
+        raise FileRefused("header", f"line {line} has {fields}, most lines have {reading.width}: {why}", line=line)
     _refuse_title(reading)
     rows = [row for row in reading.rows if len(row) == reading.width]
     typed = _typed_columns(rows)

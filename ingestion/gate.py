@@ -7,12 +7,18 @@ A file is seen in blocks. A block is cut before the first byte of a character, a
 and the one after it, so that every rule looks at its neighbours in the same way wherever the cuts fall. Every fault has
 the offset at which a reader that goes byte by byte would notice it; the first one is reported. So neither counts nor
 faults depend on the size of the blocks.
+
+Blank lines at the very end are no records; a parser must not see them. In a table of one column, where they could be
+missing values, they are refused as everywhere else.
 """
 
 import codecs
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,13 +28,20 @@ from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
 CHUNK_BYTES = 1 << 20
 RECORD_BYTES_MAX = 16 << 20
 
+_BLANK_BYTES_MAX = 1 << 16
+_LINE_ENDS = re.compile(rb"(\r?\n)((?:\r?\n)*)")
+
 
 @dataclass(frozen=True)
 class Shape:
-    """What the gate counted, the header being the first record. Lines are physical and 1-based; sizes are in bytes."""
+    """What the gate counted, the header being the first record. Lines are physical and 1-based; sizes are in bytes.
+
+    ``lines`` are all of them, ``blank_lines`` those at the end that are no records.
+    """
 
     records: int
     lines: int
+    blank_lines: int
     header_lines: int
     last_line: int
     last_offset: int
@@ -96,7 +109,7 @@ class _Gate:
             raise self._refusal(block, marks, at, rule)
         self._count(block, marks)
 
-    def finish(self, bom: bool) -> Shape:
+    def finish(self, bom: bool, blank_lines: int) -> Shape:
         """Close the last record; raises `FileRefused` where it is not whole."""
         if self.quoted:
             reason = f"a quote that opens in the record on line {self.record_line} never closes"
@@ -111,7 +124,8 @@ class _Gate:
             self.last_line, self.last_offset = self.record_line, self.record_offset
         return Shape(
             records=self.records,
-            lines=lines,
+            lines=lines + blank_lines,
+            blank_lines=blank_lines,
             header_lines=self.header_lines,
             last_line=self.last_line,
             last_offset=self.last_offset + (len(codecs.BOM_UTF8) if bom else 0),
@@ -258,6 +272,21 @@ def measure(
         bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         if not bom:
             file.seek(0)
-        for block in blocks(file, delimiter, chunk_bytes):
+        begin = file.tell()
+        stop, blank_lines = _end_of_records(file) if width > 1 else (file.seek(0, os.SEEK_END), 0)
+        file.seek(begin)
+        for block in blocks(file, stop, delimiter, chunk_bytes):
             gate.take(block)
-    return gate.finish(bom)
+    return gate.finish(bom, blank_lines)
+
+
+def _end_of_records(file: BinaryIO) -> tuple[int, int]:
+    """Where the last record ends, with its line end, and how many blank lines follow; more than 64 KB are not cut."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _BLANK_BYTES_MAX))
+    tail = file.read()
+    kept = tail.rstrip(b"\r\n")
+    ends = _LINE_ENDS.fullmatch(tail, len(kept))
+    if not kept or ends is None:
+        return size, 0
+    return size - len(ends[2]), ends[2].count(b"\n")

@@ -1,7 +1,12 @@
-"""What a worker takes from itself before it touches a file: privileges, core dumps, files and address space."""
+"""What a worker takes from itself before it touches a file: privileges, core dumps, files and address space.
+
+And, of what then fails, what such a limit of its own made fail and what the machine did.
+"""
 
 import ctypes
+import errno
 import os
+import re
 import resource
 import signal
 import sys
@@ -15,6 +20,8 @@ _ADDRESS_SPACE_FACTOR = 2
 _ADDRESS_SPACE_BASE_BYTES = 8 << 30
 _OUTPUT_FACTOR = 4
 _OUTPUT_BASE_BYTES = 1 << 30
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)|\bOs \{ code: (\d+)")
 
 
 def confine(parent_pid: int, memory_bytes: int) -> None:
@@ -39,6 +46,29 @@ def limit_output(inputs: list[Path]) -> None:
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     soft = largest if hard == resource.RLIM_INFINITY else min(largest, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether the system failed the worker's own files or processes, by the system's error number.
+
+    Polars puts the number into its words, in brackets or braces, which no name of a stored column holds. What has no
+    number was found in the data, and a limit that the worker set for itself is met by large data only.
+
+    >>> is_of_the_machine(OSError(errno.ENOSPC, "disk full")), is_of_the_machine(OSError("corrupt deflate stream"))
+    (True, False)
+    >>> is_of_the_machine(RuntimeError("parquet: No space left on device (os error 28)"))
+    True
+    """
+    said = _OS_ERROR.search(str(error))
+    number = int(said[1] or said[2]) if said else error.errno if isinstance(error, OSError) else None
+    if number == errno.EFBIG:
+        return not _is_output_limit_our_own()
+    return number not in {None, errno.ENOMEM}
+
+
+def _is_output_limit_our_own() -> bool:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return soft not in {resource.RLIM_INFINITY, hard}
 
 
 def _lower(kind: int, value: int) -> None:

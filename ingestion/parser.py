@@ -1,7 +1,8 @@
 """The parent's side of parsing: one worker at a time, watched, killed at its limits, and started again.
 
 A file that hangs its worker, fills its memory or kills it costs that file only: it is refused, and the next request has
-a new worker.
+a new worker. Where the machine is to blame no file is: a worker that cannot start, or that finds no room for what it
+writes, is a `MachineError`.
 """
 
 import json
@@ -19,8 +20,8 @@ from typing import IO, Any, cast
 
 import psutil
 
-from catalog.errors import DataRefused
-from ingestion.protocol import Parsed, ParseRequest, Rejected, parse_request_json, reply
+from catalog.errors import DataRefused, MachineError
+from ingestion.protocol import Failed, Parsed, ParseRequest, Rejected, parse_request_json, reply
 
 __all__ = ["ParseRequest", "Parsed", "Parser", "ParserLimits", "Rejected"]
 
@@ -29,6 +30,8 @@ _START_SECONDS_MAX = 60.0
 _STOP_SECONDS_MAX = 2.0
 _REPLY_BYTES_MAX = 64 << 20
 _READ_BYTES = 1 << 16
+_LOG = "worker.log"
+_LAST_WORDS_MAX = 300
 _THREADS_MAX = 4
 _INHERITED = ("PATH", "LANG", "POLARS_MAX_THREADS")
 
@@ -42,14 +45,18 @@ class ParserLimits:
 
 
 class _Stopped(Exception):
-    """The worker is gone, or was made to go; the message says why."""
+    """The worker is gone, or was made to go, while it worked; the message says why."""
+
+
+class _Unasked(Exception):
+    """There is no worker, or it went before it knew what to do, so that no file can be to blame; says why."""
 
 
 class Parser:
     """Parses files in a worker process that has limits and no keys. A context manager: the worker ends with it.
 
-    ``scratch`` is a folder of the caller's, the worker's working directory; its log is ``worker.log`` there. To be used
-    from one thread: the kernel ends a worker together with the thread that started it.
+    ``scratch`` is a folder of the caller's, the worker's working directory; the log of the latest is ``worker.log``
+    there. To be used from one thread: the kernel ends a worker together with the thread that started it.
     """
 
     def __init__(self, scratch: Path, limits: ParserLimits) -> None:
@@ -75,23 +82,45 @@ class Parser:
         return None if self._worker is None else self._worker.pid
 
     def parse(self, request: ParseRequest) -> Parsed | Rejected:
-        """Read one file into ``request.out``; where it is refused there is no such file afterwards."""
+        """Read one file into ``request.out``; where it is refused there is no such file afterwards.
+
+        Raises `MachineError` where the machine and not the file is to blame; there is no ``request.out`` then either.
+        """
+        made: Parsed | Rejected | None = None
         try:
-            outcome = reply(self._ask(parse_request_json(request)))
-        except _Stopped as stopped:
-            outcome = Rejected("worker", f"the parser was stopped: {stopped}", None)
-        except (KeyError, TypeError, ValueError):
-            self._end(0)
-            outcome = Rejected("worker", "the parser was stopped: it gave an answer that makes no sense", None)
-        if isinstance(outcome, Rejected):
-            request.out.unlink(missing_ok=True)
-        return outcome
+            made = self._outcome(request)
+        finally:
+            if not isinstance(made, Parsed):
+                request.out.unlink(missing_ok=True)
+        return made
 
     def combine(self, paths: Sequence[Path], out: Path) -> int:
         """Write the rows of several Parquet files with the same columns, in order, to one; returns how many.
 
-        Raises `DataRefused` where the worker cannot; there is no ``out`` then.
+        Raises `DataRefused` where the worker cannot, `MachineError` where the machine is to blame; there is no ``out``
+        then.
         """
+        rows: int | None = None
+        try:
+            rows = self._combined(paths, out)
+        finally:
+            if rows is None:
+                out.unlink(missing_ok=True)
+        return rows
+
+    def _outcome(self, request: ParseRequest) -> Parsed | Rejected:
+        try:
+            outcome = reply(self._ask(parse_request_json(request)))
+        except _Stopped as stopped:
+            return Rejected("worker", f"the parser was stopped: {stopped}", None)
+        except (KeyError, TypeError, ValueError):
+            self._end(0)
+            return Rejected("worker", "the parser was stopped: it gave an answer that makes no sense", None)
+        if isinstance(outcome, Failed):
+            raise self._no_room(outcome.reason)
+        return outcome
+
+    def _combined(self, paths: Sequence[Path], out: Path) -> int:
         said: object
         request = {"kind": "combine", "paths": [str(path.absolute()) for path in paths], "out": str(out.absolute())}
         try:
@@ -100,16 +129,33 @@ class Parser:
                 return int(values["rows"])
             said = values.get("reason", "no reason given")
         except _Stopped as stopped:
-            said = stopped
-        out.unlink(missing_ok=True)
+            values, said = {}, stopped
+        if values.get("kind") == "failed":
+            raise self._no_room(said)
         raise DataRefused(
             f"{len(paths)} parsed files could not be made one: {said}",
             next=f"give the parser more than {self._limits.memory_bytes:,} bytes and {self._limits.seconds_max:g} s",
         )
 
+    def _no_room(self, said: object) -> MachineError:
+        return MachineError(
+            f"the parser cannot work in {self._scratch}: {said}",
+            next="make room on that disk (df), or raise what a process may have (ulimit -a), then run again",
+        )
+
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request to a worker that is ready and wait for the answer; raises `_Stopped`, `MachineError`."""
         try:
             return self._ready_worker().ask(request, self._limits.seconds_max)
+        except OSError as error:
+            self._end(0)
+            raise self._no_room(error) from None
+        except _Unasked as gone:
+            self._end(0)
+            raise MachineError(
+                f"the parser has no worker: {gone}",
+                next=f"see that {sys.executable} runs, give it more memory where that is what it lacks, then run again",
+            ) from None
         except BaseException:
             self._end(0)
             raise
@@ -119,8 +165,11 @@ class Parser:
         if self._worker is not None and self._worker.resident_bytes() in range(1, self._limits.memory_bytes // 2):
             return self._worker
         self.close()
-        self._worker = _Worker(self._scratch, self._limits.memory_bytes)
-        self._worker.receive(_START_SECONDS_MAX)
+        try:
+            self._worker = _Worker(self._scratch, self._limits.memory_bytes)
+            self._worker.receive(_START_SECONDS_MAX)
+        except (OSError, _Stopped) as why:
+            raise _Unasked(f"{why}{_last_words(self._scratch)}") from None
         return self._worker
 
     def _end(self, patience_seconds: float) -> None:
@@ -134,7 +183,7 @@ class _Worker:
 
     def __init__(self, scratch: Path, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
-        with (scratch / "worker.log").open("ab") as log:
+        with (scratch / _LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ingestion.worker", str(os.getpid()), str(memory_bytes)],
                 stdin=subprocess.PIPE,
@@ -151,13 +200,13 @@ class _Worker:
         self._received = b""
 
     def ask(self, request: Mapping[str, Any], seconds_max: float) -> dict[str, Any]:
-        """Send one request and wait for its answer; raises `_Stopped`."""
+        """Send one request and wait for its answer; raises `_Stopped`, and `_Unasked` where it cannot be sent."""
         message = memoryview(json.dumps(request).encode() + b"\n")
         try:
             while message:
                 message = message[self._stdin.write(message) :]
         except OSError:
-            raise _Stopped(self._ending()) from None
+            raise _Unasked(self._ending()) from None
         return self.receive(seconds_max)
 
     def receive(self, seconds_max: float) -> dict[str, Any]:
@@ -215,6 +264,16 @@ class _Worker:
         except subprocess.TimeoutExpired:
             return "it closed its pipe"
         return f"it ended with {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _last_words(scratch: Path) -> str:
+    """The last line of the worker's log, which goes with the scratch folder; nothing where there is none."""
+    try:
+        lines = (scratch / _LOG).read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" ({last[-_LAST_WORDS_MAX:]})" if last else ""
 
 
 def _environment(scratch: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ class Rejected:
     line: int | None
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A request that the machine failed, whatever the file holds."""
+
+    reason: str
+
+
+Reply: TypeAlias = Parsed | Rejected | Failed
+
+_KINDS = {Parsed: "parsed", Rejected: "rejected", Failed: "failed"}
+
+
 def parse_request_json(request: ParseRequest) -> dict[str, Any]:
     """The request as JSON values."""
     return {
@@ -77,13 +89,15 @@ def parse_request(values: dict[str, Any]) -> ParseRequest:
     )
 
 
-def reply_json(reply: Parsed | Rejected) -> dict[str, Any]:
+def reply_json(reply: Reply) -> dict[str, Any]:
     """The outcome of a request as JSON values."""
-    return {"kind": "parsed" if isinstance(reply, Parsed) else "rejected", **vars(reply)}
+    return {"kind": _KINDS[type(reply)], **vars(reply)}
 
 
-def reply(values: dict[str, Any]) -> Parsed | Rejected:
-    """The outcome that `reply_json` wrote; raises KeyError or TypeError for anything else."""
+def reply(values: dict[str, Any]) -> Reply:
+    """The outcome that `reply_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+    if values["kind"] == "failed":
+        return Failed(str(values["reason"]))
     if values["kind"] == "rejected":
         return Rejected(str(values["rule"]), str(values["reason"]), values["line"])
     return Parsed(

@@ -15,7 +15,7 @@ import polars as pl
 
 from ingestion import limits
 from ingestion.csvfile import read_csv
-from ingestion.protocol import Rejected, parse_request, reply_json
+from ingestion.protocol import Failed, Rejected, parse_request, reply_json
 from ingestion.refusal import FileRefused
 
 _log = logging.getLogger("ingestion.worker")
@@ -24,7 +24,7 @@ _REASON_CHARACTERS_MAX = 400
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what one request asks for; whatever the data does to the parser becomes a refusal."""
+    """Do what one request asks for; what the data does to the parser is a refusal, what the machine does is none."""
     work = {"parse": _parse, "combine": _combine}[request["kind"]]
     try:
         return work(request)
@@ -33,7 +33,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
         _log.exception("%s of %s failed", request["kind"], request.get("path") or request.get("paths"))
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return reply_json(Rejected("parser", f"the parser failed: {said[:_REASON_CHARACTERS_MAX]}", None))
+        said = said[:_REASON_CHARACTERS_MAX]
+        if limits.is_of_the_machine(error):
+            return reply_json(Failed(said))
+        return reply_json(Rejected("parser", f"the parser failed: {said}", None))
 
 
 def _parse(values: dict[str, Any]) -> dict[str, Any]:

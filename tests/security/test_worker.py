@@ -1,16 +1,13 @@
 """Hostile input stays outside: the worker has no keys, has limits, and its end costs the file that caused it only."""
 
-import fcntl
+import errno
 import os
+import resource
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +15,10 @@ import polars as pl
 import psutil
 import pytest
 
-from catalog.errors import DataRefused
+from catalog.errors import DataRefused, ExitCode, MachineError
+from ingestion import limits
 from ingestion.parser import Parsed, Parser, ParseRequest, ParserLimits, Rejected
+from tests.support import frozen
 
 LIMITS = ParserLimits(memory_bytes=2 << 30, seconds_max=60)
 ROWS = 3_200_000
@@ -55,23 +54,6 @@ def started_worker(parser: Parser, folder: Path) -> int:
     assert isinstance(parser.parse(request(folder)), Parsed)
     assert parser.worker_pid is not None
     return parser.worker_pid
-
-
-@contextmanager
-def while_it_works(pid: int, happening: Callable[[], object]) -> Iterator[None]:
-    """Freeze the worker so that it cannot answer, and let something happen to it once it has been asked."""
-    os.kill(pid, signal.SIGSTOP)
-
-    def wait_until_asked() -> None:
-        with open(f"/proc/{pid}/fd/0", "rb") as asked:
-            while struct.unpack("i", fcntl.ioctl(asked, termios.FIONREAD, bytes(4)))[0] == 0:
-                time.sleep(0.01)
-        happening()
-
-    thread = threading.Thread(target=wait_until_asked)
-    thread.start()
-    yield
-    thread.join()
 
 
 def assert_next_file_is_read_by_another_worker(parser: Parser, folder: Path, before: int) -> None:
@@ -144,7 +126,7 @@ def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, big_file: Path) -
 def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
     with Parser(tmp_path, ParserLimits(memory_bytes=2 << 30, seconds_max=3)) as parser:
         before = started_worker(parser, tmp_path)
-        os.kill(before, signal.SIGSTOP)
+        frozen.freeze(before)
         outcome = parser.parse(request(tmp_path))
         assert outcome == Rejected("worker", "the parser was stopped: it needed more than 3 s", None)
         assert_next_file_is_read_by_another_worker(parser, tmp_path, before)
@@ -153,12 +135,7 @@ def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGABRT])
 def test_a_worker_that_dies_costs_its_file_only(parser: Parser, tmp_path: Path, end: signal.Signals) -> None:
     before = started_worker(parser, tmp_path)
-
-    def end_it() -> None:
-        os.kill(before, end)
-        os.kill(before, signal.SIGCONT)
-
-    with while_it_works(before, end_it):
+    with frozen.while_it_works(before, lambda: frozen.end(before, end)):
         outcome = parser.parse(request(tmp_path))
     assert outcome == Rejected("worker", f"the parser was stopped: it ended with {end.name}", None)
     assert not (tmp_path / "out.parquet").exists()
@@ -168,7 +145,7 @@ def test_a_worker_that_dies_costs_its_file_only(parser: Parser, tmp_path: Path, 
 @pytest.mark.parametrize("rubbish", [b"rubbish\n", b"[1]\n", b'{"kind": "parsed"}\n', b'{"rows": 1}\n', b"\xff\n"])
 def test_a_worker_that_answers_rubbish_costs_its_file_only(parser: Parser, tmp_path: Path, rubbish: bytes) -> None:
     before = started_worker(parser, tmp_path)
-    with while_it_works(before, lambda: reply_pipe(before).write_bytes(rubbish)):
+    with frozen.while_it_works(before, lambda: reply_pipe(before).write_bytes(rubbish)):
         outcome = parser.parse(request(tmp_path))
     reason = "the parser was stopped: it gave an answer that makes no sense"
     assert outcome == Rejected("worker", reason, None)
@@ -184,11 +161,77 @@ def test_a_worker_that_died_between_two_files_costs_neither(parser: Parser, tmp_
 
 
 def test_what_the_parser_raises_is_a_reason_without_a_traceback(parser: Parser, tmp_path: Path) -> None:
-    outcome = parser.parse(request(tmp_path, tmp_path / "absent"))
-    assert isinstance(outcome, Rejected)
-    assert (outcome.rule, "Traceback" in outcome.reason, "\n" in outcome.reason) == ("parser", False, False)
-    assert "No such file" in outcome.reason
+    """Two bytes at the beginning make the parser take this file for a compressed one."""
+    outcome = parser.parse(request(tmp_path, b"x\x01,b\n1,2\n"))
+    assert outcome == Rejected("parser", "the parser failed: corrupt deflate stream", None)
     assert "Traceback" in (tmp_path / "worker.log").read_text()
+
+
+@pytest.mark.parametrize("python", ["/bin/false", "/nonexistent/python"])
+def test_a_worker_that_cannot_start_costs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
+    with Parser(tmp_path, LIMITS) as parser:
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", python)
+            with pytest.raises(MachineError, match="the parser has no worker") as raised:
+                parser.parse(request(tmp_path))
+        assert f"see that {python} runs" in raised.value.next
+        assert raised.value.exit_code == ExitCode.STORE
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["landed", "worker.log"]
+        assert isinstance(parser.parse(request(tmp_path)), Parsed)
+
+
+def test_a_worker_that_dies_as_it_starts_leaves_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho no module named polars >&2\nexit 7\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with Parser(tmp_path, LIMITS) as parser, pytest.raises(MachineError) as raised:
+        parser.parse(request(tmp_path))
+    assert raised.value.what == "the parser has no worker: it ended with exit code 7 (no module named polars)"
+
+
+def test_limits_that_no_worker_can_start_within_cost_no_file(tmp_path: Path) -> None:
+    tiny = ParserLimits(memory_bytes=1 << 20, seconds_max=60)
+    with Parser(tmp_path, tiny) as parser, pytest.raises(MachineError, match="it needed more than 1 MB of memory"):
+        parser.parse(request(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [(psutil.RLIMIT_FSIZE, "File too large"), (psutil.RLIMIT_NOFILE, "Too many open files")]
+)
+def test_a_machine_that_refuses_the_worker_its_files_costs_no_file(
+    parser: Parser, tmp_path: Path, kind: int, words: str
+) -> None:
+    pid = started_worker(parser, tmp_path)
+    psutil.Process(pid).rlimit(kind, (3, 3))
+    with pytest.raises(MachineError, match=words) as raised:
+        parser.parse(request(tmp_path))
+    assert "make room" in raised.value.next
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_full_disk_costs_no_file_and_leaves_nothing(parser: Parser, tmp_path: Path) -> None:
+    (tmp_path / "out.parquet").symlink_to("/dev/full")
+    with pytest.raises(MachineError, match="No space left on device"):
+        parser.parse(request(tmp_path))
+    assert not (tmp_path / "out.parquet").is_symlink()
+    assert isinstance(parser.parse(request(tmp_path)), Parsed)
+
+
+def test_a_file_that_is_gone_before_it_is_read_is_not_refused(parser: Parser, tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="No such file"):
+        parser.parse(request(tmp_path, tmp_path / "absent"))
+
+
+def test_output_beyond_the_limit_that_the_worker_sets_itself_is_the_fault_of_the_file() -> None:
+    """A file that grows without bounds as it is read would otherwise keep its dataset waiting for ever."""
+    too_large, before = OSError(errno.EFBIG, "File too large"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert limits.is_of_the_machine(too_large)
+    limits.limit_output([])
+    try:
+        assert not limits.is_of_the_machine(too_large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_refused_file_leaves_no_output_of_an_earlier_attempt(parser: Parser, tmp_path: Path) -> None:
@@ -259,6 +302,17 @@ def test_files_that_cannot_be_combined_are_refused_and_leave_nothing(parser: Par
     with pytest.raises(DataRefused, match="2 parsed files could not be made one"):
         parser.combine([asked.out, broken], tmp_path / "all.parquet")
     assert not (tmp_path / "all.parquet").exists()
+
+
+def test_a_worker_that_dies_as_it_combines_is_told_from_a_full_disk(parser: Parser, tmp_path: Path) -> None:
+    asked, out = request(tmp_path), tmp_path / "all.parquet"
+    pid = started_worker(parser, tmp_path)
+    with frozen.while_it_works(pid, lambda: frozen.end(pid)), pytest.raises(DataRefused, match="SIGKILL"):
+        parser.combine([asked.out, asked.out], out)
+    out.symlink_to("/dev/full")
+    with pytest.raises(MachineError, match="No space left on device"):
+        parser.combine([asked.out, asked.out], out)
+    assert not out.is_symlink()
 
 
 def reply_pipe(pid: int) -> Path:

@@ -74,7 +74,7 @@ class Form:
     end: str
     quoting: Literal[0, 1]
     bom: bool
-    last_end: bool
+    last_ends: int
 
 
 FORMS = st.builds(
@@ -83,7 +83,7 @@ FORMS = st.builds(
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([0, 1]),
     st.booleans(),
-    st.booleans(),
+    st.integers(0, 3),
 )
 
 
@@ -95,7 +95,7 @@ def test_a_table_comes_back_exactly_or_is_refused(
     body = data.draw(st.lists(st.lists(CELLS, min_size=len(head), max_size=len(head)), max_size=8))
     rows = [["id", *head]] + [[str(number), *cells] for number, cells in enumerate(body)]
     text, lines = written(rows, form.delimiter, form.end, form.quoting)
-    text = text if form.last_end else text.removesuffix(form.end)
+    text = text.removesuffix(form.end) + form.last_ends * form.end
     try:
         parsed, frame = read(folder, text.encode("utf-8-sig" if form.bom else "utf-8"))
     except FileRefused as refused:
@@ -122,7 +122,8 @@ def test_any_bytes_are_read_as_they_stand_or_refused(folder: Path, data: list[by
     except FileRefused:
         return
     strict = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=parsed.dialect["delimiter"], strict=True)
-    assert [list(parsed.header), *(list(row) for row in frame.drop(OWN).iter_rows())] == list(strict)
+    rows = [row for row in strict if row]
+    assert [list(parsed.header), *(list(row) for row in frame.drop(OWN).iter_rows())] == rows
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -172,6 +173,28 @@ def test_other_columns_than_those_of_the_table_are_refused_by_name(folder: Path)
         read(folder, b"a,b,c\n1,2,3\n", columns=("a", "d"))
     assert refused.value.rule == "schema"
     assert refused.value.reason == "the columns are not those of the table: without d and with the unknown b, c"
+
+
+def test_blank_lines_at_the_end_are_counted_and_are_no_rows(folder: Path) -> None:
+    """Alone, after a header without records, and where the parser reads several parts of a large file at once."""
+    for body in (b"", b"1,x\n", b'1,"\n\n"\n', b"1,x\n" * 300_000):
+        parsed, frame = read(folder, b"a,b\n" + body + b"\n\r\n\n")
+        _, plain = read(folder, b"a,b\n" + body)
+        assert parsed.lines == 1 + body.count(b"\n") + 3
+        assert parsed.rows == parsed.records == frame.height
+        assert frame.equals(plain)
+
+
+def test_a_ragged_file_is_not_read_as_one_column(folder: Path) -> None:
+    with pytest.raises(FileRefused, match="line 2 has 1 field, the header has 2"):
+        read(folder, b"k,v\n1\n")
+
+
+def test_no_stored_name_is_a_pattern_to_polars(folder: Path) -> None:
+    parsed, frame = read(folder, b"*,^.*$,id\n1,2,3\n")
+    assert [frame.lazy().select(pl.col(name)).collect().columns for name in parsed.columns] == [
+        [name] for name in parsed.columns
+    ]
 
 
 def test_a_note_below_the_table_is_refused(folder: Path) -> None:

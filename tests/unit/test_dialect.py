@@ -36,6 +36,8 @@ def test_each_delimiter_is_found(file: Path, delimiter: str) -> None:
         ('id,code\n"1","A|B"\n"2","C|D"\n', ","),
         ("a,b\n", ","),
         ("a;b", ";"),
+        ("k,v\n1\n", ","),
+        ("k;v\n1\n", ";"),
     ],
 )
 def test_the_delimiter_is_the_one_that_makes_plausible_cells(file: Path, text: str, delimiter: str) -> None:
@@ -60,6 +62,11 @@ def test_one_column_is_taken_from_names_of_text_tables_only(file: Path, name: st
         judged(file, "code\nA1\nB2\n", "a.dat")
 
 
+@pytest.mark.parametrize("text", ['text\n"Hello, world"\n"One, two"\n', "text\nHello\n" + 4 * "world\n" + "One, two\n"])
+def test_delimiters_that_are_quoted_or_rare_make_no_more_columns_of_one(file: Path, text: str) -> None:
+    assert judged(file, text).header == ("text",)
+
+
 def test_missing_values_in_the_first_record_do_not_make_it_a_header(file: Path) -> None:
     assert judged(file, "id,x,y\nA,NA,\nB,1,2\nC,3,4\n").header == ("id", "x", "y")
 
@@ -80,6 +87,8 @@ def test_unnamed_columns_are_allowed_above_numbers(file: Path) -> None:
         ("a,\nx,y\n", "header", 1, "title above the table"),
         ("a,A\nx,y\n", "header", 1, "its names are not unique"),
         ("x,9 lives\nx,y\n", "header", 1, "'9 lives' does not look like a name"),
+        ("k,v\n1\n2\n", "header", 1, "line 1 has 2 fields, most lines have 1: the header does not fit"),
+        ("k\n1\n2\n4,5\n", "dialect", None, "reads as one column, though 25% of its lines"),
         ('"a,""b"",c"\n"1,""2"",3"\n', "dialect", None, "quoted fields stand beside delimiters"),
         ("a\x00,b\n", "nul", 1, "NUL"),
         ("a,b\n1,2\r3,4\n", "line-end", 2, "carriage return"),
@@ -145,7 +154,8 @@ def test_a_note_below_the_table_is_refused_and_a_row_of_missing_values_is_not() 
 @pytest.mark.parametrize(
     ("found", "stored"),
     [
-        (["carrier", "Größe", "a.b", "*", "^x$"], ["carrier", "Größe", "a.b", "*", "^x$"]),
+        (["carrier", "Größe", "a.b", "a*", "^x"], ["carrier", "Größe", "a.b", "a*", "^x"]),
+        (["*", "^x$", "^ ^\n$", "_"], ["__2", "_x$", "__^_$", "_"]),
         ([" \ufeffyear ", "a b", "p(x)=1", "t\tu\nv", "x;{}"], ["year", "a_b", "p_x__1", "t_u_v", "x___"]),
         (["", " ", "column_1"], ["column_1_2", "column_2", "column_1"]),
         (["a", "A", "a", "a_2"], ["a", "A_3", "a_4", "a_2"]),
