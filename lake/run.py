@@ -1,6 +1,8 @@
 """One run: ingest and promote, in order, with one publication."""
 
+import errno
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -174,14 +176,26 @@ def _desk(lake: Workspace, identity: str) -> Iterator[Desk]:
 
 
 def _linked(lease: Lease, scratch: Path, snapshot: Snapshot) -> list[Path]:
-    """A snapshot's files out of the cache, linked to below the scratch folder, which is all that a SQL job reaches."""
-    folder = scratch / str(snapshot.name) / str(snapshot.version)
-    folder.mkdir(parents=True, exist_ok=True)
+    """A snapshot's files out of the cache, linked to below the scratch folder, which is all that a SQL job reaches.
+
+    They have the cache's names: those in the table's log may be any path.
+    """
+    folder = scratch / "sources"
+    folder.mkdir(exist_ok=True)
     files = []
-    for cached, file in zip(lease.files(snapshot), snapshot.files, strict=True):
-        files.append(folder / file.path)
-        if not files[-1].exists():
-            os.link(cached, files[-1])
+    for cached in lease.files(snapshot):
+        target = folder / cached.name
+        files.append(target)
+        if target.exists():
+            continue
+        try:
+            os.link(cached, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # Whole or not at all: a later job takes what is there.
+            copied = Path(shutil.copyfile(cached, target.with_suffix(".part")))
+            copied.rename(target)
     return files
 
 
