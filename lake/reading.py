@@ -38,11 +38,13 @@ class Lake(Workspace):
         commit = self.log.head() if number is None else self.log.at(number)
         return View(self.store, commit, self.settings)
 
-    def history(self) -> list[Commit]:
-        """The catalog's commits, newest first. Raises `StoreError`."""
+    def history(self, limit: int | None = None) -> list[Commit]:
+        """The catalog's commits, newest first: all, or no more than ``limit``. Raises `StoreError`."""
         head = self.log.head()
+        oldest = 1 if limit is None else max(1, head.number - limit + 1)
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            return [head, *pool.map(self.log.at, range(head.number - 1, 0, -1))] if head.number else []
+            commits = [head, *pool.map(self.log.at, range(head.number - 1, oldest - 1, -1))]
+        return commits[:limit] if head.number else []
 
     def quarantine(self) -> pl.LazyFrame:
         """What was set aside and why, as `catalog.quarantine.SCHEMA` says, up to this moment. Raises `StoreError`."""

@@ -2,10 +2,10 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,11 @@ def history(project: Path | None, table: str | None, form: str | None, limit: in
       lake history silver.flights      each commit that published another version of this table
     """
     lake = open_lake(project)
-    commits = lake.history()
     if table is None:
-        frame = _commits(commits)
+        # Beyond those that are shown: one that tells that there are more, and one that the last is compared with.
+        frame = _commits(lake.history(limit + 2 if form in (None, "table") else None))
     else:
-        frame = _versions(commits, str(TableName.parse(table)), lake.at())
+        frame = _versions(lake.history(), str(TableName.parse(table)), lake.at())
         say(f"published versions of {table}, newest first")
     emit([frame], form or "table", None, limit)
 
@@ -159,8 +159,7 @@ def _save(lake: Lake, view: View, sql: str, output: Path | None) -> None:
 
 
 def _commits(commits: list[Commit]) -> pl.DataFrame:
-    """The catalog's commits as rows, with the tables whose version each one changed."""
-    before = [*commits[1:], Commit(0)]
+    """The catalog's commits as rows, with the tables whose version each one changed against the one before it."""
     rows = [
         {
             "commit": commit.number,
@@ -170,7 +169,7 @@ def _commits(commits: list[Commit]) -> pl.DataFrame:
             "run": commit.run,
             "tables": ", ".join(name for name, pin in sorted(commit.tables.items()) if earlier.tables.get(name) != pin),
         }
-        for commit, earlier in zip(commits, before, strict=True)
+        for commit, earlier in _changes(commits)
     ]
     names = ("at", "author", "message", "run", "tables")
     return pl.DataFrame(rows, schema={"commit": pl.Int64} | dict.fromkeys(names, pl.String))
@@ -178,12 +177,16 @@ def _commits(commits: list[Commit]) -> pl.DataFrame:
 
 def _versions(commits: list[Commit], table: str, view: View) -> pl.DataFrame:
     """The commits that published another version of a table. Raises `NotFound` where none did."""
-    before = [*commits[1:], Commit(0)]
     rows = [
         {"commit": commit.number, "version": commit.tables[table].version, "at": commit.at, "run": commit.run}
-        for commit, earlier in zip(commits, before, strict=True)
+        for commit, earlier in _changes(commits)
         if table in commit.tables and earlier.tables.get(table) != commit.tables[table]
     ]
     if not rows:
         view.snapshot(table)
     return pl.DataFrame(rows, schema={"commit": pl.Int64, "version": pl.Int64, "at": pl.String, "run": pl.String})
+
+
+def _changes(commits: list[Commit]) -> Iterator[tuple[Commit, Commit]]:
+    """Each commit with the one before it, which the oldest lacks, unless it is the first of all."""
+    return pairwise(commits if commits and commits[-1].number > 1 else [*commits, Commit(0)])
