@@ -127,9 +127,8 @@ def _repeated(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterato
 def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame, room: Room) -> Iterator[pl.LazyFrame]:
     there = rows.select(rule.column).drop_nulls()
     known = table.select(pl.col(rule.target).alias(rule.column)).drop_nulls()
-    sizes = bulk(there), bulk(known)
-    passes = max(room.passes(size.rows, size.width) for size in sizes)
-    for share in shares(rule.columns, passes):
+    one, other = bulk(there), bulk(known)
+    for share in shares(rule.columns, room.passes(one.rows + other.rows, max(one.width, other.width))):
         counts = there.filter(share).group_by(rule.column).agg(pl.len().alias(_ROWS))
         yield counts.join(known.filter(share), on=rule.column, how="anti")
 
