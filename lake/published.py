@@ -61,7 +61,9 @@ class Published:
             raise NotFound(f"no table {name} at commit {self.commit.number}", next=told)
         snapshot = self._tables.open(TableName.parse(name), pin.version)
         if snapshot is None:
-            raise NotFound(f"{name} is published, but its log is gone from the store", next="lake doctor")
+            raise NotFound(
+                f"{name} is published, but its log is gone from the store", next="bring the store back from a backup"
+            )
         return snapshot
 
     def read(self, name: str) -> pl.LazyFrame:

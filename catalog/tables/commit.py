@@ -115,7 +115,7 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
     if len(change.remove) != len(base.files):
         raise SchemaRefused(
             f"{change.name}: the schema changes while rows stay ({difference(base.schema, change.schema)})",
-            next="rewrite the whole table in the new schema: lake run --full",
+            next="write every row anew, in the new schema: a job does so with mode replace",
         )
     version, handle = base.version, _reopen(objects, change.name, base.version)
     features = handle.protocol().writer_features or []

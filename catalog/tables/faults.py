@@ -33,7 +33,10 @@ def as_lake_error(what: str, error: Exception) -> LakeError:
     if isinstance(error, PermissionError) or "lacked the necessary privileges" in str(error):
         return AccessRefused(f"cannot {what} ({said})", next="check the keys and what they may do: lake status")
     if isinstance(error, FileNotFoundError):
-        return NotFound(f"cannot {what} ({said})", next="lake up makes the buckets; lake doctor looks for lost files")
+        return NotFound(
+            f"cannot {what} ({said})",
+            next="lake up makes missing buckets; a lost file comes from a backup of the store",
+        )
     return StoreError(f"cannot {what} ({said})", next="lake status says whether the store runs, lake up starts it")
 
 

@@ -29,7 +29,13 @@ from lake.promote.names import listed, nearest, shown
 _KEYS = ("mode", "key", "expect", "description", "owner")
 _LINE = re.compile(r"--\s*(\w+)\s*:\s*(.*)")
 _EXPECTATION = re.compile(r"(\w+)\((.*)\)\s*(\w+)?")
-_EXPECTATIONS = ("not_null", "unique", "in_set", "references", "rule")
+_EXPECTATIONS = {
+    "not_null": "not_null(column)",
+    "unique": "unique(column, column)",
+    "in_set": "in_set(column, value, value)",
+    "references": "references(column, zone.table, column)",
+    "rule": "rule(name, condition)",
+}
 
 
 def read_job(path: Path) -> Job:
@@ -149,7 +155,7 @@ def _expectation(text: str) -> Expectation:
     try:
         return _made(name, arguments, parts, action)
     except (IndexError, ValueError, PolarsError) as error:
-        raise UsageError(f"not an expectation: {text!r} ({error})", next=f"see docs/jobs.md for {name}") from None
+        raise UsageError(f"not an expectation: {text!r} ({error})", next=f"write {_EXPECTATIONS[name]}") from None
 
 
 def _made(name: str, arguments: str, parts: list[str], action: str) -> Expectation:
