@@ -35,6 +35,7 @@ class Campaign:
         self._seed = seed
         self._say = say
         self._folder = folder
+        self._log = folder / "said.log"
         self._environ = os.environ | variables(endpoint) | {"PYTHONPATH": str(ROOT)}
         self._bench = Bench(endpoint)
         self._lake = found_shop(endpoint, folder)
@@ -57,7 +58,8 @@ class Campaign:
         self._bench.drop("shops/shops.csv", shops_file(rng))
         bring(self._bench, rng)
         begun = time.monotonic()
-        assert self._start(None).wait(SECONDS_MAX) == ExitCode.OK
+        code = self._start(None).wait(SECONDS_MAX)
+        assert code == ExitCode.OK, self._log.read_text()[-2000:]
         return time.monotonic() - begun
 
     def _run(self, number: int) -> None:
@@ -68,7 +70,7 @@ class Campaign:
         codes = [command() for command in commands]
         self._say(f"seed {self._seed}/{number}: {', '.join(told)}; ended with {codes}")
         allowed = {ExitCode.OK, -9} | ({ExitCode.CONFLICT} if len(codes) > 1 else set())
-        assert set(codes) <= allowed
+        assert set(codes) <= allowed, self._log.read_text()[-2000:]
 
     def _doom(self, rng: random.Random, told: list[str]) -> Callable[[], int]:
         """Start a command that will die, if it does not come to its end before; call the result to see to that."""
@@ -97,7 +99,7 @@ class Campaign:
             [sys.executable, "-m", *module, "-C", str(self._folder), "run"],
             env=self._environ,
             stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "said.log").open("ab"),
+            stderr=self._log.open("ab"),
         )
 
     def _settle(self) -> None:

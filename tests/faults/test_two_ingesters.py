@@ -7,7 +7,7 @@ from catalog.ledger import Fate
 from catalog.objects import Endpoint
 from ingestion.ingest import Policy, ingest
 from ingestion.parser import ParserLimits
-from tests.faults.bench import Bench
+from tests.faults.bench import LIMITS, Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
 from tests.faults.victim import start_ingest, was_killed
 from tests.support.proxy import Proxy
@@ -47,9 +47,9 @@ def test_two_who_disagree_about_a_file(fast_endpoint: Endpoint) -> None:
     """Limits strike one of two ingesters: what the first to commit says of the file is what stands everywhere."""
     bench = Bench(fast_endpoint)
     bench.drop("a/1.csv", readable(1))
-    starved = Policy(ParserLimits(memory_bytes=1_000_000, seconds_max=60), wait_s_max=0)
+    hurried = Policy(ParserLimits(LIMITS.memory_bytes, seconds_max=0), wait_s_max=0)
     with Proxy(fast_endpoint) as proxy:
-        proxy.on_request(lambda _: ingest(bench.tables, starved), "PUT", r"bronze/tables/a/_delta_log/")
+        proxy.on_request(lambda _: ingest(bench.tables, hurried), "PUT", r"bronze/tables/a/_delta_log/")
         [batch] = Bench(proxy.endpoint).ingest()
     [entry] = bench.ledger()
     assert batch.entries == (entry,)
