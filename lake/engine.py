@@ -154,7 +154,7 @@ class Answer:
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows; the first frame is empty. Raises `UsageError` for a bad query, or a value that Polars lacks."""
         reader = self._relation.to_arrow_reader(BATCH_ROWS)
-        yield pl.DataFrame(reader.schema.empty_table())
+        yield pl.Schema(reader.schema).to_frame()
         while (batch := _next(reader)) is not None:
             yield _exact(batch)
 

@@ -128,7 +128,7 @@ def from_delta(schema: DeltaSchema) -> pl.Schema:
 
 def from_arrow(schema: pa.Schema) -> pl.Schema:
     """The Polars schema of an Arrow schema: of a data file's footer, say."""
-    return cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
+    return pl.Schema(schema)
 
 
 def has_naive_time(dtype: "PolarsDataType") -> bool:
