@@ -27,6 +27,15 @@ def one(text: str | None, dtype: pl.DataType | type[pl.DataType]) -> tuple[objec
         ("-9223372036854775808", pl.Int64, -(2**63)),
         ("1e3", pl.Float64, 1000.0),
         ("0.1", pl.Float64, 0.1),
+        ("0.1", pl.Float32, pytest.approx(0.1)),
+        ("12.100000000000000000", pl.Float64, 12.1),
+        ("0.30000000000000004", pl.Float64, 0.1 + 0.2),
+        ("1.000000000000000056e-01", pl.Float64, 0.1),
+        ("100000000000000000000", pl.Float64, 1e20),
+        ("9007199254740992", pl.Float64, 2.0**53),
+        ("16777216", pl.Float32, 2.0**24),
+        ("-0.000", pl.Float64, 0.0),
+        ("0e7", pl.Float64, 0.0),
         ("12.50", pl.Decimal(10, 1), Decimal("12.5")),
         ("true", pl.Boolean, True),
         ("2013-02-28", pl.Date, dt.date(2013, 2, 28)),
@@ -56,6 +65,17 @@ def test_a_text_that_fits_is_its_value(text: str, dtype: pl.DataType, value: obj
         ("inf", pl.Float64),
         ("1e400", pl.Float64),
         ("1e39", pl.Float32),
+        ("16777217", pl.Float32),
+        ("1234567.89", pl.Float32),
+        ("9007199254740993", pl.Float64),
+        ("12345678901234567890", pl.Float64),
+        ("0.33333333333333333333", pl.Float64),
+        ("1e-400", pl.Float64),
+        ("1e-50", pl.Float32),
+        ("1.23456789e-320", pl.Float64),
+        ("0." + "1" * 5000, pl.Float64),
+        ("1_000", pl.Float64),
+        ("infinity", pl.Float32),
         ("12.55", pl.Decimal(10, 1)),
         ("1e-3", pl.Decimal(10, 1)),
         ("12345", pl.Decimal(4, 1)),
@@ -92,6 +112,24 @@ def test_an_integer_is_itself_or_a_misfit(number: int) -> None:
 def test_a_decimal_keeps_every_digit_or_is_a_misfit(number: Decimal) -> None:
     value, bad = one(f"{number:f}", pl.Decimal(12, 2))
     assert (value == number) is not bad
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.sampled_from([pl.Float32, pl.Float64]))
+def test_a_float_written_with_the_text_s_digits_is_the_text_or_a_misfit(
+    number: Decimal, dtype: type[pl.DataType]
+) -> None:
+    value, bad = one(str(number), dtype)
+    if not bad:
+        assert isinstance(value, float)
+        digits = max(1, len("".join(map(str, number.as_tuple().digits)).strip("0")))
+        assert Decimal(f"{value:.{digits - 1}e}") == number
+
+
+@given(st.floats(-1.7e308, 1.7e308))
+def test_a_float_that_was_written_in_full_comes_back(number: float) -> None:
+    for text in (repr(number), f"{number:.16e}", f"{number:.18e}", f"{number:.15g}"):
+        value, bad = one(text, pl.Float64)
+        assert (value, bad) == (float(text), False)
 
 
 @given(st.text(max_size=12))
