@@ -247,7 +247,7 @@ def test_a_job_s_own_error_is_its_outcome_with_file_and_line(lake: Promotion) ->
 def test_a_store_that_is_back_by_the_time_that_one_asks_is_no_fault_of_the_job(
     fast_proxy: Proxy, tmp_path: Path
 ) -> None:
-    """A read refused as often as Polars tries it ends the run with an error of the store, whether Polars meets it or the job's own code."""
+    """A read refused as often as Polars tries it is an error of the store, whoever meets it: Polars, or the job."""
     lake = Promotion(fast_proxy.endpoint, tmp_path)
     lake.land("bronze.rows", {"k": ["a"], "v": ["1"]})
     for body in (lambda rows: rows.select("k", "v"), lambda rows: rows.select("k", "v").collect().lazy()):
