@@ -1,19 +1,18 @@
-"""The connection to S3: one boto3 client, one reading of its errors, one patience for a store that stumbles."""
+"""The connection to S3: one boto3 client, one reading of its errors, one patience for a store that stumbles.
+
+boto3 is imported by the first that connects: it takes longer than a command that only looks at settings.
+"""
 
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
-import boto3
-from boto3.exceptions import S3UploadFailedError
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from catalog.errors import AccessRefused, LakeError, NotFound, StoreError
 from catalog.objects.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3.client import S3Client
 
 T = TypeVar("T")
@@ -45,6 +44,9 @@ class Refusal(Exception):
 
 def connect(endpoint: Endpoint) -> "S3Client":
     """A client that never retries by itself: a retry that the caller does not see takes its own write for a rival's."""
+    import boto3
+    from botocore.config import Config
+
     client = boto3.client(
         "s3",
         endpoint_url=endpoint.url or None,
@@ -80,6 +82,9 @@ def answer(call: Callable[[], T]) -> T:
 
     An error of the local disk is no answer of the store, and passes as it is.
     """
+    from boto3.exceptions import S3UploadFailedError
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         return call()
     except ClientError as error:
@@ -91,7 +96,7 @@ def answer(call: Callable[[], T]) -> T:
         raise Refusal(0, type(error).__name__) from None
 
 
-def _refusal(error: ClientError) -> Refusal:
+def _refusal(error: "ClientError") -> Refusal:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     return Refusal(status, error.response.get("Error", {}).get("Code", "Unknown"))
 
