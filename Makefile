@@ -32,13 +32,13 @@ $(INSTALLED): requirements/uv.txt requirements/lock.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(PROJECT)/lake.toml: | $(INSTALLED)
-	$(LAKE) init $(PROJECT) --example flights --server $(STORE)
+demo/%/lake.toml: | $(INSTALLED)
+	$(LAKE) init demo/$* --example flights --server $*
 
 demo: $(INSTALLED) $(if $(filter minio,$(STORE)),minio) ## Run the main job on real data: New York's flights of 2013
 	@$(LAKE) demo $(PROJECT) --server $(STORE)
 
-up: $(PROJECT)/lake.toml ## Start the local store
+up: $(INSTALLED) $(addsuffix /lake.toml,$(filter demo/seaweedfs demo/minio,$(PROJECT))) ## Start the local store
 	@$(LAKE) -C $(PROJECT) up
 
 down: $(INSTALLED) ## Stop the local store; the data stays

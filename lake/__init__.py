@@ -7,12 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from catalog import errors
     from lake.promote import expect
     from lake.promote.declare import Source, job
     from lake.reading import Lake, View
     from lake.reading import open_lake as open
 
 _HOMES = {
+    "errors": ("catalog.errors", ""),
     "Lake": ("lake.reading", "Lake"),
     "View": ("lake.reading", "View"),
     "open": ("lake.reading", "open_lake"),
@@ -21,7 +23,7 @@ _HOMES = {
     "job": ("lake.promote.declare", "job"),
 }
 
-__all__ = ["Lake", "Source", "View", "expect", "job", "open"]
+__all__ = ["Lake", "Source", "View", "errors", "expect", "job", "open"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,11 @@ from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from lake.drop import Dropped
 from lake.drop import drop as drop_files
+from lake.promote.plan import Step
 from lake.published import PARALLEL_READS, Published, TableInfo
 from lake.query import run_query
 from lake.run import RunResult, Told
+from lake.run import plan as plan_jobs
 from lake.run import run as run_jobs
 from lake.settings import Settings
 from lake.workspace import Workspace
@@ -47,9 +49,9 @@ class Lake(Workspace):
         return commits[:limit] if head.number else []
 
     def quarantine(self) -> pl.LazyFrame:
-        """What was set aside and why, as `catalog.quarantine.SCHEMA` says, up to this moment. Raises `StoreError`."""
-        snapshot = self.store.open(QUARANTINE)
-        return pl.LazyFrame(schema=QUARANTINE_SCHEMA) if snapshot is None else snapshot.scan()
+        """What is set aside and why, as published: columns as `catalog.quarantine.SCHEMA`. Raises `StoreError`."""
+        view = self.at()
+        return view.read(str(QUARANTINE)) if str(QUARANTINE) in view.names() else pl.LazyFrame(schema=QUARANTINE_SCHEMA)
 
     def tables(self) -> list[TableInfo]:
         """What is published now."""
@@ -64,10 +66,10 @@ class Lake(Workspace):
         return self.at().query(sql)
 
     def drop(
-        self, files: Sequence[Path], dataset: str, told: Callable[[Dropped], None] = lambda _: None
+        self, files: Sequence[Path | str], dataset: str, told: Callable[[Dropped], None] = lambda _: None
     ) -> list[Dropped]:
         """Put files into landing, as `lake.drop.drop` does: the twin of ``lake drop``."""
-        return drop_files(self.objects, files, dataset, told)
+        return drop_files(self.objects, [Path(file) for file in files], dataset, told)
 
     def ingest(self, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
         """Take what landed into bronze and publish it: the twin of ``lake ingest``."""
@@ -80,6 +82,10 @@ class Lake(Workspace):
     def run(self, tables: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
         """Ingest and promote with one publication, as `lake.run.run` does: the twin of ``lake run``."""
         return run_jobs(self, tables, told=told)
+
+    def plan(self, tables: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
+        """What a run would do, and why, as `lake.run.plan` does: the twin of ``lake plan``."""
+        return plan_jobs(self, tables)
 
 
 def open_lake(project: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Lake:

@@ -1,4 +1,8 @@
-"""What jobs rejected: the quarantine holds what the published versions of their tables set aside, and nothing older."""
+"""What jobs rejected: the quarantine holds what the published versions of their tables set aside, and nothing older.
+
+A run proposes the quarantine that goes with what it is about to publish, and publishes both in one commit. What a run
+proposed that died, the next one takes back.
+"""
 
 import tempfile
 from collections.abc import Collection, Mapping
@@ -20,29 +24,30 @@ PARALLEL_OPENS = 8
 ATTEMPTS_MAX = 10
 
 
-def set_aside(tables: Tables, log: Log) -> None:
-    """Bring the quarantine up to what is published now.
+def set_aside(tables: Tables, log: Log, pins: Mapping[TableName, int] | None = None) -> dict[TableName, int]:
+    """Make the quarantine's head hold what is published, with ``pins`` in the place of what they are to replace.
 
-    Each version names its rejects in its own commit, so a version that nobody published leaves nothing here, and what
-    a run that died did not write down, the next one does. Raises `StoreError`, and `Conflict` after many rivals.
+    The version of that head, by the quarantine's name; empty where there is no quarantine. Raises `StoreError`, and
+    `Conflict` after many rivals.
     """
     for _ in range(ATTEMPTS_MAX - 1):
         with suppress(Conflict):
-            return _settle(tables, log)
-    return _settle(tables, log)
+            return _settle(tables, log, pins or {})
+    return _settle(tables, log, pins or {})
 
 
-def _settle(tables: Tables, log: Log) -> None:
-    rejects = _published(tables, log)
+def _settle(tables: Tables, log: Log, pins: Mapping[TableName, int]) -> dict[TableName, int]:
+    published = {TableName.parse(name): pin.version for name, pin in log.head().tables.items()}
+    rejects = _rejects(tables, published | dict(pins))
     sources = {table: None if told is None else str(told["source"]) for table, told in rejects.items()}
     with tempfile.TemporaryDirectory(prefix="lake-rejects-") as folder:
-        quarantine.settle(tables, sources, partial(_fetched, tables, rejects, Path(folder)))
+        head = quarantine.settle(tables, sources, partial(_fetched, tables, rejects, Path(folder)))
+    return {} if head is None else {head.name: head.version}
 
 
-def _published(tables: Tables, log: Log) -> dict[str, Mapping[str, Any] | None]:
-    """What each published version of a job's table says of its rejects: their object, how many, which operation."""
-    pins = [(TableName.parse(name), pin.version) for name, pin in log.head().tables.items()]
-    made_by_jobs = [(name, version) for name, version in pins if name.zone in (Zone.SILVER, Zone.GOLD)]
+def _rejects(tables: Tables, versions: Mapping[TableName, int]) -> dict[str, Mapping[str, Any] | None]:
+    """What each version of a job's table says of its rejects: their object, how many, which operation."""
+    made_by_jobs = [pin for pin in versions.items() if pin[0].zone in (Zone.SILVER, Zone.GOLD)]
     with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
         snapshots = list(pool.map(lambda pin: tables.open(*pin), made_by_jobs))
     return {str(snapshot.name): snapshot.metadata.get("rejects") for snapshot in snapshots if snapshot is not None}

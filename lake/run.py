@@ -13,7 +13,6 @@ from functools import partial
 from getpass import getuser
 from pathlib import Path
 
-from catalog import quarantine
 from catalog.errors import Conflict, NotFound
 from catalog.ledger import Entry, Fate
 from catalog.log import Commit, Proposal
@@ -90,14 +89,15 @@ def run(
         base, heads = lake.log.head(), read_heads(lake.store)
         outcomes = _promote(lake, names, base, heads.bronze, signature.run, told) if promotes else ()
         pins = {o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None}
-        proposal = signature.proposal(_message(batches, outcomes), heads.versions, pins)
+        versions = heads.versions | set_aside(lake.store, lake.log, pins)
+        proposal = signature.proposal(_message(batches, outcomes), versions, pins)
         try:
             commit = lake.log.publish(base, proposal)
         except Conflict:
             if attempt + 1 == TRIES_MAX:
                 raise
             continue
-        _publish_rejects(lake, commit, signature)
+        _mend_rejects(lake, commit, signature)
         return RunResult(signature.run, batches, outcomes, commit, commit.operation == proposal.operation)
     raise AssertionError("unreachable")
 
@@ -105,13 +105,14 @@ def run(
 def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
     """What a run would do: files in landing by dataset, and each job with the reason; nothing is changed.
 
-    A job over a dataset that has files waiting is planned as things are now, before they are taken in. Raises
-    `UsageError`, `StoreError`.
+    A dataset that has files waiting is taken to change; where they turn out to be known or bad, its jobs do not run.
+    Raises `UsageError`, `StoreError`.
     """
     found = landing.find(lake.objects)
+    changing = {TableName(Zone.BRONZE, dataset) for dataset in found}
     waiting = {dataset: sum(not d.is_withdrawn for d in deliveries) for dataset, deliveries in found.items()}
     jobs = select(_jobs(lake), names) if names else _jobs(lake)
-    return waiting, plan_run(jobs, lake.log.head(), read_heads(lake.store).bronze, lake.store)
+    return waiting, plan_run(jobs, lake.log.head(), read_heads(lake.store).bronze, lake.store, changing)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -219,12 +220,11 @@ class _Signature:
         )
 
 
-def _publish_rejects(lake: Workspace, commit: Commit, signature: _Signature) -> None:
-    """Bring the quarantine up to what is published, and publish it; nothing where it is so already."""
-    set_aside(lake.store, lake.log)
-    head = lake.store.open(quarantine.QUARANTINE)
-    if head is not None:
-        lake.log.publish(commit, signature.proposal("quarantine", {head.name: head.version}, {}))
+def _mend_rejects(lake: Workspace, commit: Commit, signature: _Signature) -> None:
+    """Publish the quarantine again where a rival's went with this run's tables; nothing where it is right."""
+    version = set_aside(lake.store, lake.log)
+    if version:
+        lake.log.publish(commit, signature.proposal("quarantine", version, {}))
 
 
 def _user() -> str:

@@ -105,7 +105,7 @@ def query(project: Path | None, sql: str, at: int | None, form: str | None, outp
       lake query "summarize silver.flights"
       lake query - --output late.parquet < late.sql
     """
-    form = form or (SUFFIXES.get(output.suffix.lower(), "table") if output else "table")
+    form = form or _form_of(output)
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal", next="--output FILE.parquet, or > FILE.parquet")
     lake = open_lake(project)
@@ -115,6 +115,18 @@ def query(project: Path | None, sql: str, at: int | None, form: str | None, outp
         return
     with closing(stream_query(lake.at(at), lake.settings, sql)) as frames:
         emit(frames, form, output, limit)
+
+
+def _form_of(output: Path | None) -> str:
+    """The form that a file's suffix tells; a table where there is no file."""
+    if output is None:
+        return "table"
+    form = SUFFIXES.get(output.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"the suffix of {output} tells no format", next=f"end it in {', '.join(SUFFIXES)}, or say --format"
+        )
+    return form
 
 
 @click.group(invoke_without_command=True)

@@ -1,6 +1,5 @@
 """``lake run | promote | plan``: the jobs, with what has landed before them or without."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -53,7 +52,9 @@ def plan(project: Path | None, tables: tuple[str, ...]) -> None:
         if files:
             click.echo(f"run   bronze.{dataset:<24} {files} new in landing")
     for step in steps:
-        click.echo(_line(step, waiting))
+        click.echo(_line(step))
+    if not steps and not any(waiting.values()):
+        say("nothing waits in landing, and there are no jobs in jobs/")
 
 
 def report(result: RunResult) -> int:
@@ -65,5 +66,5 @@ def report(result: RunResult) -> int:
     return exit_code(result)
 
 
-def _line(step: Step, waiting: Mapping[str, int]) -> str:
+def _line(step: Step) -> str:
     return f"{'run' if step.runs else 'skip':<5} {step.job.table!s:<31} {step.reason}"

@@ -1,6 +1,6 @@
 """What a run would do and why, as a value: nothing is read but states, nothing is changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.zones import TableName, Zone
@@ -17,12 +17,13 @@ class Step:
     reason: str
 
 
-def plan(jobs: Sequence[Job], states: Mapping[TableName, State]) -> list[Step]:
+def plan(jobs: Sequence[Job], states: Mapping[TableName, State], changing: Collection[TableName] = ()) -> list[Step]:
     """What each job would do, sources first; ``states`` are bronze at its heads and the rest as published.
 
-    A job whose source runs before it is said to run too; when that source then turns out the same, it does not.
+    ``changing`` are sources that change before the jobs run: bronze tables with files in landing. A job whose source
+    changes or runs before it is said to run too; when that source then turns out the same, it does not.
     """
-    running: set[TableName] = set()
+    running: set[TableName] = set(changing)
     missing: dict[TableName, str] = {}
     steps = []
     for job in jobs:

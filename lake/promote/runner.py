@@ -2,7 +2,7 @@
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,12 +64,18 @@ class Desk:
     memory_gb: float
 
 
-def plan_run(jobs: Sequence[Job], base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables) -> list[Step]:
+def plan_run(
+    jobs: Sequence[Job],
+    base: Commit,
+    heads: Mapping[TableName, Snapshot],
+    tables: Tables,
+    changing: Collection[TableName] = (),
+) -> list[Step]:
     """What `promote` would do, and why; reads the log of each table, changes nothing. Raises `StoreError`."""
     found = _Sources(base, heads, tables)
     names = {name for job in jobs for name in (job.table, *job.sources)}
     states = {name: found.state(name) for name in names}
-    return plan(jobs, {name: state for name, state in states.items() if state is not None})
+    return plan(jobs, {name: state for name, state in states.items() if state is not None}, changing)
 
 
 def promote(
