@@ -3,7 +3,6 @@
 import pytest
 
 from catalog import failpoints
-from catalog.objects import Endpoint
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
 from tests.faults.victim import start_ingest, was_killed
@@ -42,16 +41,3 @@ def test_who_dies_at_a_point_loses_nothing_and_doubles_nothing(stores: Stores, s
     bench.ingest()
     check_once(bench)
     assert bench.ingest() == []
-
-
-def test_who_dies_at_every_point_in_turn(fast_endpoint: Endpoint) -> None:
-    """Each process takes up what the one before it left, and dies too, one point further on."""
-    bench = Bench(fast_endpoint)
-    bench.drop("a/1.csv", readable(1, 2))
-    bench.ingest()
-    _fill(bench, "a")
-    for point in POINTS:
-        assert was_killed(start_ingest(fast_endpoint, armed=(point, 1))), point
-        bench.drop("a/1.csv", readable(1, point))
-    bench.ingest()
-    check_once(bench)
