@@ -5,6 +5,7 @@ STORE ?= seaweedfs
 PROJECT ?= demo/$(STORE)
 N ?= 200
 SEED ?= 0
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,7 +61,7 @@ notebook: up ## Open JupyterLab on the first notebook
 	LAKE_PROJECT=$(abspath $(PROJECT)) $(BIN)/jupyter lab --ip=127.0.0.1 notebooks/01_explore.ipynb
 
 test: $(INSTALLED) minio ## Pass every test, on SeaweedFS and on a real MinIO
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(INSTALLED) ## Lint, types, and the direction of imports
 	$(BIN)/ruff check .
