@@ -7,13 +7,13 @@ from typing import Literal
 import polars as pl
 
 CELLS_PER_GB = 40_000_000
-"""Measured: to compare 4 million flights of 19 columns with their published rows takes 0.8 GB in two passes."""
+"""On the safe side of what was measured: 4 million flights of 19 columns, compared with as many, take 0.8 GB."""
 
 CELL_BYTES = 25
 """The same the other way round: a gigabyte over the cells that it holds."""
 
 ROW_CELLS = 8
-"""What a row takes in a hash table beside its values: 4 million keys of one column take 0.8 GB."""
+"""What a row takes in a hash table beside its values; measured: 4 million keys of one column take 0.8 GB."""
 
 Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
 """Writes rows down and gives back a frame that reads them, so that what made them runs once."""

@@ -22,6 +22,8 @@ from lake.promote import memory
 from lake.promote.declare import Job, Query
 from lake.promote.expect import Expectation
 from lake.promote.find import find_jobs
+from lake.promote.memory import Room
+from lake.promote.write import files_of
 from tests.support.jobs import declared
 from tests.support.promotion import Promotion
 from tests.support.proxy import Proxy
@@ -126,6 +128,26 @@ def test_an_upsert_rewrites_only_the_files_that_hold_a_changed_key(lake: Promoti
     new = {file.path for file in lake.published("silver.rows").files}
     assert len(old & new) == 1, "only the file of a1 and a2 stays"
     assert lake.rows("silver.rows") == [("a1", 1), ("a2", 2), ("b1", 1), ("b2", 20), ("c2", 2), ("d1", 1)]
+
+
+def test_an_upsert_of_many_rows_into_a_small_table_goes_in_shares_too(
+    lake: Promotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What decides is the greater of what is published and what comes; each share is written down by itself."""
+    lake.land("bronze.rows", {"k": ["k0"], "v": ["0"]})
+    lake.run(silver("upsert"))
+    monkeypatch.setattr(memory, "CELLS_PER_GB", 400)
+    kept: list[int] = []
+
+    def keep(frame: pl.LazyFrame) -> pl.LazyFrame:
+        share = frame.collect()
+        kept.append(share.height)
+        return share.lazy()
+
+    rows = pl.LazyFrame({"k": [f"k{i}" for i in range(400)], "v": list(range(400))})
+    files = files_of(lake.tables, silver("upsert"), rows, lake.published("silver.rows"), Room(1.0, keep))
+    assert (sum(kept), sum(file.rows for file in files)) == (399, 400)
+    assert max(kept) < 100
 
 
 def test_an_upsert_that_changes_no_row_moves_its_progress_and_wakes_nobody(lake: Promotion) -> None:

@@ -109,6 +109,11 @@ def test_a_failing_rule_refuses_the_table_with_counts_and_examples() -> None:
     assert said == "silver.t: a: null in 1 row; b: 1 value not allowed: q (1 row)"
 
 
+def test_a_condition_may_name_a_column_twice() -> None:
+    rule = expect.rule("few", (pl.col("n") > 0) & (pl.col("n") < 5), action="warn")
+    assert messages(verdict(declared(rule), {"n": [1, 7]})) == ["few: does not hold in 1 row, as with n=7"]
+
+
 def test_rows_in_quarantine_do_not_fail_the_table() -> None:
     rules = (expect.not_null("a"), expect.rule("there", pl.col("a").is_not_null(), action="quarantine"))
     assert accepted(verdict(declared(*rules), {"a": [1, None]})) == [(1,)]
