@@ -35,9 +35,8 @@ def test_who_dies_at_a_point_loses_nothing_and_doubles_nothing(stores: Stores, s
         _fill(bench, dataset)
         bench.drop(f"{dataset}_next/1.csv", readable(7))
         bench.drop(f"{dataset}_next/bad.csv", UNREADABLE[1])
-        assert was_killed(start_ingest(bench.endpoint, armed=(point, time), datasets=(dataset, f"{dataset}_next"))), (
-            point
-        )
+        doomed = start_ingest(bench.endpoint, armed=(point, time), datasets=(dataset, f"{dataset}_next"))
+        assert was_killed(doomed), point
     bench.ingest()
     check_once(bench)
     assert bench.ingest() == []
