@@ -33,9 +33,10 @@ def test_who_dies_at_a_point_loses_nothing_and_doubles_nothing(stores: Stores, s
     bench.ingest()
     for point, dataset in POINTS.items():
         _fill(bench, dataset)
-        bench.drop(f"{dataset}_next/1.csv", readable(7))
-        bench.drop(f"{dataset}_next/bad.csv", UNREADABLE[1])
-        doomed = start_ingest(bench.endpoint, armed=(point, time), datasets=(dataset, f"{dataset}_next"))
+        datasets = [dataset, f"{dataset}_next"][:time]
+        bench.drop(f"{datasets[-1]}/4.csv", readable(7))
+        bench.drop(f"{datasets[-1]}/bad.csv", UNREADABLE[1])
+        doomed = start_ingest(bench.endpoint, armed=(point, time), datasets=tuple(datasets))
         assert was_killed(doomed), point
     bench.ingest()
     check_once(bench)
