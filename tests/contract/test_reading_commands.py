@@ -173,13 +173,14 @@ def test_a_reader_that_stops_is_no_error(lake: Lake, store: Endpoint) -> None:
 
 
 def test_the_quarantine_is_listed(fast_endpoint: Endpoint, tmp_path: Path) -> None:
-    """Empty, it says so; else table, file, line, rule and message, also of what is not published yet."""
+    """Empty, it says so; else table, file, line, rule and message, as published."""
     lake = project_on(fast_endpoint, tmp_path / "lake")
     empty = typed(lake, fast_endpoint, "quarantine")
     assert empty.stdout.splitlines()[0].split() == ["table", "file", "line", "rule", "message"]
     assert "nothing is set aside" in empty.stderr
     row = {"source": "b1", "table": "bronze.flights", "file": "a.csv", "line": 7, "rule": "gate", "message": "too long"}
     quarantine.record(lake.store, "b1", lambda: pl.LazyFrame([row], schema=quarantine.SCHEMA))
+    lake.ingest()
     told = "table,file,line,rule,message\nbronze.flights,a.csv,7,gate,too long\n"
     assert typed(lake, fast_endpoint, "quarantine", "list", "--format", "csv").stdout == told
     assert "too long" in typed(lake, fast_endpoint, "quarantine").stdout
