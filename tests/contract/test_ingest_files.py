@@ -1,9 +1,10 @@
 """Which files an ingest meets, on both servers: unreadable ones, many, and names that no file system would take."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from catalog.errors import StoreError
 from catalog.ledger import Fate
@@ -117,16 +118,20 @@ ODD = (
 )
 
 
-def test_odd_names_are_taken_and_never_become_local_paths(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_odd_names_are_taken_and_never_become_local_paths(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever a key is called, its rows carry it unaltered, it leaves landing, and nothing is written in its name."""
     bench = Bench(endpoint)
     for number, key in enumerate(ODD):
         bench.drop(key, readable(number))
-    before = _files(Path.cwd()), _files(tmp_path.parent)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+    before = sorted(tmp_path.rglob("*"))
     bench.ingest()
     datasets = {dataset_of(key) for key in ODD}
     assert sorted(file for dataset in datasets for file in bench.rows(dataset)["_file"]) == sorted(ODD)
-    assert (_files(Path.cwd()), _files(tmp_path.parent)) == before
+    assert sorted(tmp_path.rglob("*")) == before
     check_once(bench)
 
 
@@ -153,12 +158,3 @@ def test_placeholders_of_folders_are_no_deliveries(endpoint: Endpoint) -> None:
     assert len(bench.ledger()) == 1
     check_once(bench)
     assert bench.ingest() == []
-
-
-def _files(folder: Path) -> set[str]:
-    """The files below a folder, but not in those that tools write to."""
-    found: set[str] = set()
-    for base, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__")) and "server" not in name]
-        found |= {str(Path(base, name)) for name in files}
-    return found
