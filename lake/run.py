@@ -85,7 +85,6 @@ def run(
     signature = _Signature(uuid.uuid4().hex[:12], _user(), _revision(lake.settings.project))
     batches = _ingest(lake, datasets, told) if ingests else ()
     for attempt in range(TRIES_MAX):
-        set_aside(lake.store, lake.log)
         base, heads = lake.log.head(), read_heads(lake.store)
         outcomes = _promote(lake, names, base, heads.bronze, signature.run, told) if promotes else ()
         pins = {o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None}
