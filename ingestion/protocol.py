@@ -1,52 +1,87 @@
 """What the parser and its worker say to each other: one JSON object a line, read back into these values."""
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import polars as pl
+import pyarrow as pa
+
+from ingestion.options import DatasetPolicy
+
 
 @dataclass(frozen=True)
 class ParseRequest:
-    """Read one local file into one Parquet file.
+    """Read one local file into Parquet files below the folder ``out``, which the worker makes.
 
-    ``path`` is the file and ``out`` the Parquet file to write; ``name`` is the landing key, looked at for its extension
-    only; ``file``, ``batch`` and ``ingested_at`` (with a zone) go into every row. ``columns`` are the stored names that
-    the file must have, in the order to write; None takes what the file has.
+    ``name`` is the landing key: its extension is looked at, and it goes into every row as ``_file``, with a ``#`` and the
+    part of the file where it has several; so do ``batch`` and ``ingested_at`` (with a zone). ``tables`` has the value
+    columns of the dataset's tables that have rows, by table (empty: the main one); what is not among them takes the
+    columns that the file has. ``patches`` are a person's corrections, by the line on which a record begins.
     """
 
     path: Path
     name: str
     out: Path
-    file: str
     batch: str
     ingested_at: datetime
-    columns: tuple[str, ...] | None = None
+    tables: Mapping[str, pl.Schema] = field(default_factory=dict)
+    policy: DatasetPolicy = field(default_factory=DatasetPolicy)
+    patches: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Parsed:
-    """A file that was read whole: every record is a row of the Parquet file.
+class Part:
+    """One table's share of a file: a Parquet file of rows, and one of rejects where there are any.
 
-    ``rows`` were counted in the Parquet file, ``records`` (without the header) and physical ``lines`` by the gate.
-    ``columns`` are the stored names as written, ``header`` the names as found, in the order of the file.
+    ``table`` is empty for the dataset's main table, else a suffix of lower-case letters, digits and _. ``rows`` were
+    counted in the Parquet file, ``rejected`` in that of the rejects, ``records`` by other means; ``records == rows +
+    rejected``. ``schema`` are the value columns as written: the table's, with the new ones behind them. ``account`` is
+    what the ledger keeps: dialect, header, lines.
     """
 
-    rows: int
+    table: str
+    file: str
+    path: Path
+    schema: pl.Schema
     records: int
-    lines: int
-    columns: tuple[str, ...]
-    header: tuple[str, ...]
-    dialect: dict[str, Any]
+    rows: int
+    rejected: int = 0
+    rejects: Path | None = None
+    metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    account: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that was refused whole: by which ``rule``, why, and on which physical ``line`` where there is one."""
+    """A file, or a part of one, that was refused whole.
+
+    By which ``rule``, why, on which physical ``line`` where there is one; ``file`` is empty for the whole file, else its
+    name with the part.
+    """
 
     rule: str
     reason: str
     line: int | None
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A file that was read: its parts, and the parts of it that were refused.
+
+    ``kept`` are the names of parts (of the file itself: empty) that hold no table, such as a PDF, and stay raw.
+    """
+
+    format: str
+    parts: tuple[Part, ...] = ()
+    refused: tuple[Rejected, ...] = ()
+    kept: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,30 +103,49 @@ def parse_request_json(request: ParseRequest) -> dict[str, Any]:
         "path": str(request.path.absolute()),
         "name": request.name,
         "out": str(request.out.absolute()),
-        "file": request.file,
         "batch": request.batch,
         "ingested_at": request.ingested_at.isoformat(),
-        "columns_expected": None if request.columns is None else list(request.columns),
+        "tables": {table: schema_json(schema) for table, schema in request.tables.items()},
+        "policy": request.policy.as_dict(),
+        "patches": {str(line): text for line, text in request.patches.items()},
     }
 
 
 def parse_request(values: dict[str, Any]) -> ParseRequest:
     """The request that `parse_request_json` wrote."""
-    columns = values["columns_expected"]
     return ParseRequest(
         path=Path(values["path"]),
         name=values["name"],
         out=Path(values["out"]),
-        file=values["file"],
         batch=values["batch"],
         ingested_at=datetime.fromisoformat(values["ingested_at"]),
-        columns=None if columns is None else tuple(columns),
+        tables={table: schema_of(schema) for table, schema in values["tables"].items()},
+        policy=DatasetPolicy.from_dict(values["policy"]),
+        patches={int(line): text for line, text in values["patches"].items()},
     )
+
+
+def schema_json(schema: pl.Schema) -> str:
+    """A schema as text: Arrow's own form, in base64."""
+    return base64.b64encode(schema.to_frame().to_arrow().schema.serialize().to_pybytes()).decode("ascii")
+
+
+def schema_of(text: str) -> pl.Schema:
+    """The schema that `schema_json` gave.
+
+    >>> schema_of(schema_json(pl.Schema({"a": pl.Decimal(10, 2)})))
+    Schema([('a', Decimal(precision=10, scale=2))])
+    """
+    return pl.Schema(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text))))
 
 
 def reply_json(reply: Reply) -> dict[str, Any]:
     """The outcome of a request as JSON values."""
-    return {"kind": _KINDS[type(reply)], **vars(reply)}
+    values = {"kind": _KINDS[type(reply)], **vars(reply)}
+    if isinstance(reply, Parsed):
+        values["parts"] = [_part_json(part) for part in reply.parts]
+        values["refused"] = [vars(refused) for refused in reply.refused]
+    return values
 
 
 def reply(values: dict[str, Any]) -> Reply:
@@ -99,12 +153,36 @@ def reply(values: dict[str, Any]) -> Reply:
     if values["kind"] == "failed":
         return Failed(str(values["reason"]))
     if values["kind"] == "rejected":
-        return Rejected(str(values["rule"]), str(values["reason"]), values["line"])
+        return _rejected(values)
     return Parsed(
-        rows=int(values["rows"]),
-        records=int(values["records"]),
-        lines=int(values["lines"]),
-        columns=tuple(values["columns"]),
-        header=tuple(values["header"]),
-        dialect=dict(values["dialect"]),
+        format=str(values["format"]),
+        parts=tuple(map(_part, values["parts"])),
+        refused=tuple(map(_rejected, values["refused"])),
+        kept=tuple(map(str, values["kept"])),
+        notices=tuple(map(str, values["notices"])),
     )
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    paths = {"path": str(part.path), "rejects": None if part.rejects is None else str(part.rejects)}
+    return {**vars(part), **paths, "schema": schema_json(part.schema)}
+
+
+def _part(values: dict[str, Any]) -> Part:
+    return Part(
+        table=str(values["table"]),
+        file=str(values["file"]),
+        path=Path(values["path"]),
+        schema=schema_of(values["schema"]),
+        records=int(values["records"]),
+        rows=int(values["rows"]),
+        rejected=int(values["rejected"]),
+        rejects=None if values["rejects"] is None else Path(values["rejects"]),
+        metadata=dict(values["metadata"]),
+        notices=tuple(map(str, values["notices"])),
+        account=dict(values["account"]),
+    )
+
+
+def _rejected(values: dict[str, Any]) -> Rejected:
+    return Rejected(str(values["rule"]), str(values["reason"]), values["line"], str(values["file"]))

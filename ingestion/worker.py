@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from ingestion import limits
-from ingestion.csvfile import read_csv
+from ingestion.text.csvfile import read_csv
 from ingestion.protocol import Failed, Rejected, parse_request, reply_json
 from ingestion.refusal import FileRefused
 

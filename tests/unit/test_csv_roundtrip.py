@@ -13,9 +13,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from ingestion.csvfile import close_account, read_csv
-from ingestion.dialect import understand
-from ingestion.gate import measure
+from ingestion.text.csvfile import close_account, read_csv
+from ingestion.text.dialect import understand
+from ingestion.text.gate import measure
 from ingestion.protocol import Parsed, ParseRequest
 from ingestion.refusal import FileRefused
 

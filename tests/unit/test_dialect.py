@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.columns import safe_names
-from ingestion.dialect import Dialect, refuse_footer, understand
+from ingestion.text.dialect import Dialect, refuse_footer, understand
 from ingestion.refusal import FileRefused
 
 

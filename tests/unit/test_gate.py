@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.gate import Shape, measure
+from ingestion.text.gate import Shape, measure
 from ingestion.refusal import FileRefused
 
 

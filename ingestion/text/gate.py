@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ingestion.blocks import CR, LF, QUOTE, Block, Flags, Offsets, blocks, is_blank, text_faults
+from ingestion.text.blocks import CR, LF, QUOTE, Block, Flags, Offsets, blocks, is_blank, text_faults
 from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
 
 CHUNK_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ingestion.dialect import Dialect, refuse_footer, understand
-from ingestion.gate import RECORD_BYTES_MAX, Shape, measure
+from ingestion.text.dialect import Dialect, refuse_footer, understand
+from ingestion.text.gate import RECORD_BYTES_MAX, Shape, measure
 from ingestion.protocol import Parsed, ParseRequest
 from ingestion.refusal import FileRefused
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ingestion.cells import DELIMITERS, is_name, is_note, is_null, is_number_or_date, plausibility
+from ingestion.text.cells import DELIMITERS, is_name, is_note, is_null, is_number_or_date, plausibility
 from ingestion.columns import safe_names
-from ingestion.formats import refuse_other_formats
+from ingestion.formats.detect import refuse_other_formats
 from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
 
 SAMPLE_BYTES = 1 << 20
