@@ -21,8 +21,10 @@ class Zone(StrEnum):
 
 TABLE_ZONES = (Zone.BRONZE, Zone.SILVER, Zone.GOLD, Zone.CATALOG)
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,126}")
 _LENGTH_MAX = 60
+_PART = "__"
+"""Between a dataset and a part of it in a table's name: no dataset has two of these in a row."""
 
 
 @dataclass(frozen=True, order=True)
@@ -59,6 +61,25 @@ class TableName:
         return cls(Zone(zone), name)
 
 
+def bronze_table(dataset: str, part: str = "") -> TableName:
+    """The bronze table of a dataset, or of a part of it, such as a workbook's second sheet.
+
+    >>> str(bronze_table("prices")), str(bronze_table("prices", "notes"))
+    ('bronze.prices', 'bronze.prices__notes')
+    """
+    return TableName(Zone.BRONZE, f"{dataset}{_PART}{part}" if part else dataset)
+
+
+def parted(name: str) -> tuple[str, str]:
+    """A bronze table's dataset, and the part that it holds: empty for the main one.
+
+    >>> parted("prices"), parted("prices__notes")
+    (('prices', ''), ('prices', 'notes'))
+    """
+    dataset, _, part = name.partition(_PART)
+    return dataset, part
+
+
 def dataset_of(key: str) -> str:
     """The dataset that a landing key belongs to: its first folder, or at the root its stem without digits.
 
@@ -68,14 +89,25 @@ def dataset_of(key: str) -> str:
     ('flache', 'd_6909fc6a')
     """
     folder, slash, _ = key.partition("/")
-    if slash:
-        return _identifier(folder)
-    stem = key.split(".", maxsplit=1)[0]
-    return _identifier(re.sub(r"[\d\W_]+$", "", stem) or stem)
+    return identifier(folder) if slash else stem_of(key)
 
 
-def _identifier(text: str) -> str:
-    """The text as a name: lower case, accents off; where letters or a long end are lost, a digest keeps it apart."""
+def stem_of(name: str) -> str:
+    """A file's name without its extensions and the digits and dates at its end, as an identifier.
+
+    >>> stem_of("Prices 2024-01.csv"), stem_of("2024.csv")
+    ('prices', 'd2024')
+    """
+    stem = name.split(".", maxsplit=1)[0]
+    return identifier(re.sub(r"[\d\W_]+$", "", stem) or stem)
+
+
+def identifier(text: str) -> str:
+    """The text as a name: lower case, accents off; where letters or a long end are lost, a digest keeps it apart.
+
+    >>> identifier("Table 1 (EUR)"), identifier("2024")
+    ('table_1_eur', 'd2024')
+    """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     if name and name[0].isdigit():
