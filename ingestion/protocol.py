@@ -20,7 +20,8 @@ class ParseRequest:
     ``name`` is the landing key: its extension is looked at, and it goes into every row as ``_file``, with a ``#`` and the
     part of the file where it has several; so do ``batch`` and ``ingested_at`` (with a zone). ``tables`` has the value
     columns of the dataset's tables that have rows, by table (empty: the main one); what is not among them takes the
-    columns that the file has. ``patches`` are a person's corrections, by the line on which a record begins.
+    columns that the file has. ``patches`` are a person's corrections: by the file, as its rows name it in ``_file``, and the
+    line on which a record begins.
     """
 
     path: Path
@@ -30,7 +31,7 @@ class ParseRequest:
     ingested_at: datetime
     tables: Mapping[str, pl.Schema] = field(default_factory=dict)
     policy: DatasetPolicy = field(default_factory=DatasetPolicy)
-    patches: Mapping[int, str] = field(default_factory=dict)
+    patches: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def parse_request_json(request: ParseRequest) -> dict[str, Any]:
         "ingested_at": request.ingested_at.isoformat(),
         "tables": {table: schema_json(schema) for table, schema in request.tables.items()},
         "policy": request.policy.as_dict(),
-        "patches": {str(line): text for line, text in request.patches.items()},
+        "patches": {file: {str(n): text for n, text in lines.items()} for file, lines in request.patches.items()},
     }
 
 
@@ -121,7 +122,7 @@ def parse_request(values: dict[str, Any]) -> ParseRequest:
         ingested_at=datetime.fromisoformat(values["ingested_at"]),
         tables={table: schema_of(schema) for table, schema in values["tables"].items()},
         policy=DatasetPolicy.from_dict(values["policy"]),
-        patches={int(line): text for line, text in values["patches"].items()},
+        patches={file: {int(n): text for n, text in lines.items()} for file, lines in values["patches"].items()},
     )
 
 
