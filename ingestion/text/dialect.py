@@ -32,26 +32,34 @@ Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written, and what was assumed where the file alone does not say."""
+    """How a file is written, and what was assumed where the file alone does not say.
+
+    ``delimiter`` is one or more characters, empty where there is one column. ``header`` has the names as found (of
+    several rows joined by a space, made up where there is none), ``columns`` the names under which they are stored.
+    ``encoding`` and ``bom`` are of the file as it landed. ``quote`` is one character, or empty: quotes mean nothing.
+    ``escape`` is ``double``, ``backslash`` (it also escapes delimiters outside quotes) or ``none``. Lines that begin
+    with ``comment`` are comments, where it is not empty.
+
+    Lines are physical, from 1: the header begins on ``header_line`` and takes ``header_rows`` of them (both are 0 where
+    there is none), data may begin on ``first_line``; what stands above both is preamble.
+    """
 
     delimiter: str
     header: tuple[str, ...]
     columns: tuple[str, ...]
-    bom: bool
-    assumptions: tuple[str, ...] = ()
-    quote: str = '"'
     encoding: str = "utf-8"
+    bom: bool = False
+    quote: str = '"'
+    escape: str = "double"
+    comment: str = ""
+    header_line: int = 1
+    header_rows: int = 1
+    first_line: int = 2
+    assumptions: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """The dialect as JSON values."""
-        return {
-            "encoding": self.encoding,
-            "bom": self.bom,
-            "delimiter": self.delimiter,
-            "quote": self.quote,
-            "columns": list(self.columns),
-            "assumptions": list(self.assumptions),
-        }
+        """The dialect as JSON values, as the ledger keeps it."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ def understand(path: Path, name: str, sample_bytes: int = SAMPLE_BYTES) -> Diale
     if reading.is_one_column:
         _refuse_doubtful_column(readings, text, name)
     header, assumptions = _header(reading)
-    return Dialect(reading.delimiter, header, safe_names(header), bom, assumptions)
+    return Dialect(reading.delimiter, header, safe_names(header), bom=bom, assumptions=assumptions)
 
 
 def refuse_footer(last: Row, line: int) -> None:
