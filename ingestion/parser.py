@@ -7,21 +7,28 @@ writes, is a `MachineError`.
 
 import json
 import os
+import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
 
+import polars as pl
 import psutil
+import pyarrow as pa
 
 from catalog.errors import DataRefused, MachineError
-from ingestion.protocol import Failed, Parsed, ParseRequest, Rejected, parse_request_json, reply
+from ingestion.options import DatasetPolicy
+from ingestion.protocol import Failed, Parsed, ParseRequest, Rejected, parse_request_json, reply, schema_json
 
 __all__ = ["ParseRequest", "Parsed", "Parser", "ParserLimits", "Rejected"]
 
@@ -33,6 +40,7 @@ _READ_BYTES = 1 << 16
 _LOG = "worker.log"
 _LAST_WORDS_MAX = 300
 _THREADS_MAX = 4
+_TABLE = re.compile(r"[a-z0-9_]{0,100}")
 _INHERITED = ("PATH", "LANG", "POLARS_MAX_THREADS")
 
 
@@ -82,7 +90,7 @@ class Parser:
         return None if self._worker is None else self._worker.pid
 
     def parse(self, request: ParseRequest) -> Parsed | Rejected:
-        """Read one file into ``request.out``; where it is refused there is no such file afterwards.
+        """Read one file into Parquet files below ``request.out``; where it is refused that folder is gone afterwards.
 
         Raises `MachineError` where the machine and not the file is to blame; there is no ``request.out`` then either.
         """
@@ -91,18 +99,26 @@ class Parser:
             made = self._outcome(request)
         finally:
             if not isinstance(made, Parsed):
-                request.out.unlink(missing_ok=True)
+                shutil.rmtree(request.out, ignore_errors=True)
         return made
 
-    def combine(self, paths: Sequence[Path], out: Path) -> int:
-        """Write the rows of several Parquet files with the same columns, in order, to one; returns how many.
+    def inspect(self, path: Path, name: str, policy: DatasetPolicy) -> Parsed | Rejected:
+        """Read one file as if it were the first of its dataset; its parts lie in the scratch folder, and go with it.
 
-        Raises `DataRefused` where the worker cannot, `MachineError` where the machine is to blame; there is no ``out``
-        then.
+        Raises `MachineError` where the machine and not the file is to blame.
+        """
+        out = Path(tempfile.mkdtemp(prefix="inspect-", dir=self._scratch))
+        return self.parse(ParseRequest(path, name, out, "inspect", datetime.now(UTC), policy=policy))
+
+    def combine(self, paths: Sequence[Path], out: Path, schema: pl.Schema) -> int:
+        """Write the rows of several Parquet files of one table, in order, to one with ``schema``; returns how many.
+
+        A column that a file lacks is null in its rows. Raises `DataRefused` where the worker cannot (a file has another
+        column, or one of another type), `MachineError` where the machine is to blame; there is no ``out`` then.
         """
         rows: int | None = None
         try:
-            rows = self._combined(paths, out)
+            rows = self._combined(paths, out, schema)
         finally:
             if rows is None:
                 out.unlink(missing_ok=True)
@@ -111,18 +127,25 @@ class Parser:
     def _outcome(self, request: ParseRequest) -> Parsed | Rejected:
         try:
             outcome = reply(self._ask(parse_request_json(request)))
+            if isinstance(outcome, Parsed):
+                _require_honest(outcome, request)
         except _Stopped as stopped:
             return Rejected("worker", f"the parser was stopped: {stopped}", None)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException):
             self._end(0)
             return Rejected("worker", "the parser was stopped: it gave an answer that makes no sense", None)
         if isinstance(outcome, Failed):
             raise self._no_room(outcome.reason)
         return outcome
 
-    def _combined(self, paths: Sequence[Path], out: Path) -> int:
+    def _combined(self, paths: Sequence[Path], out: Path, schema: pl.Schema) -> int:
         said: object
-        request = {"kind": "combine", "paths": [str(path.absolute()) for path in paths], "out": str(out.absolute())}
+        request = {
+            "kind": "combine",
+            "paths": [str(path.absolute()) for path in paths],
+            "out": str(out.absolute()),
+            "schema": schema_json(schema),
+        }
         try:
             values = self._ask(request)
             if values.get("kind") == "combined":
@@ -264,6 +287,23 @@ class _Worker:
         except subprocess.TimeoutExpired:
             return "it closed its pipe"
         return f"it ended with {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _require_honest(parsed: Parsed, request: ParseRequest) -> None:
+    """Raise ValueError where the reply names a file that is not the worker's own, or a table that is not the dataset's.
+
+    Hostile input may have taken the worker over: what it says is not followed to other files of this machine.
+    """
+    folder = request.out.resolve()
+    for part in parsed.parts:
+        for path in filter(None, (part.path, part.rejects)):
+            if not (path.resolve().is_relative_to(folder) and path.is_file()):
+                raise ValueError(f"{path} is not a file in {folder}")
+        if _TABLE.fullmatch(part.table) is None:
+            raise ValueError(f"{part.table!r} is not a part of a table's name")
+    for file in (*(part.file for part in parsed.parts), *(refused.file for refused in parsed.refused)):
+        if file != request.name and not file.startswith(f"{request.name}#"):
+            raise ValueError(f"{file!r} is not a part of {request.name!r}")
 
 
 def _last_words(scratch: Path) -> str:

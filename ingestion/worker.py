@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from ingestion import limits
-from ingestion.text.csvfile import read_csv
-from ingestion.protocol import Failed, Rejected, parse_request, reply_json
+from ingestion.protocol import Failed, Rejected, parse_request, reply_json, schema_of
+from ingestion.read import read_file, refusal, words
 from ingestion.refusal import FileRefused
 
 _log = logging.getLogger("ingestion.worker")
-
-_REASON_CHARACTERS_MAX = 400
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -28,37 +27,36 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     work = {"parse": _parse, "combine": _combine}[request["kind"]]
     try:
         return work(request)
-    except FileRefused as refused:
-        return reply_json(Rejected(refused.rule, refused.reason, refused.line))
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
-        _log.exception("%s of %s failed", request["kind"], request.get("path") or request.get("paths"))
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        said = said[:_REASON_CHARACTERS_MAX]
-        if limits.is_of_the_machine(error):
-            return reply_json(Failed(said))
-        return reply_json(Rejected("parser", f"the parser failed: {said}", None))
+        return reply_json(_failure(request, error))
+
+
+def _failure(request: dict[str, Any], error: BaseException) -> Rejected | Failed:
+    if not isinstance(error, FileRefused):
+        _log.error("%s of %s failed", request["kind"], request.get("path") or request.get("paths"), exc_info=error)
+    refused = refusal(error)
+    return Failed(words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
 
 
 def _parse(values: dict[str, Any]) -> dict[str, Any]:
-    request = parse_request(values)
-    limits.limit_output([request.path])
-    return reply_json(read_csv(request))
+    return reply_json(read_file(parse_request(values)))
 
 
 def _combine(values: dict[str, Any]) -> dict[str, Any]:
-    """Several Parquet files with the same columns as one, in their order."""
+    """Several Parquet files of one table as one, in their order: a column that a file lacks is null in its rows."""
     paths, out = [Path(path) for path in values["paths"]], Path(values["out"])
     limits.limit_output(paths)
-    frame = pl.scan_parquet(paths, glob=False)
+    schema = schema_of(values["schema"])
+    frame = pl.scan_parquet(paths, schema=schema, missing_columns="insert", extra_columns="raise", glob=False)
     frame.sink_parquet(out, compression="zstd", statistics=True, maintain_order=True)
-    rows, expected = _rows([out]), _rows(paths)
+    rows, expected = _rows(out), sum(map(_rows, paths))
     if rows != expected:
         raise FileRefused("account", f"the account does not close: {expected:,} rows in, {rows:,} rows out")
     return {"kind": "combined", "rows": rows}
 
 
-def _rows(paths: list[Path]) -> int:
-    return int(pl.scan_parquet(paths, glob=False).select(pl.len()).collect().item())
+def _rows(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
 
 
 def _own_stdout() -> BinaryIO:
