@@ -4,43 +4,18 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import UsageError
+from lake.datasets import DATASET_KEYS, DELIVERIES_KEYS, POLICY_KEYS
+from lake.values import Key, Value, nearest, read_value
 
 FILE = "lake.toml"
 AWS = "aws"
 KEY_VARIABLES = ("LAKE_STORE_ACCESS_KEY", "LAKE_STORE_SECRET_KEY")
 
 SERVERS = ("seaweedfs", "minio")
-ON_CORRECTION = ("replace", "append")
-
-
-@dataclass(frozen=True)
-class Value:
-    """One setting's value, and the place that it came from.
-
-    >>> Value(10.0, "default").source
-    'default'
-    """
-
-    value: str | float
-    source: str
-
-
-@dataclass(frozen=True)
-class Key:
-    """What a setting may be: its kind, its default, its choices and its least value."""
-
-    kind: type[str] | type[float]
-    default: str | float
-    help: str
-    choices: tuple[str, ...] = ()
-    minimum: float = 0
-
 
 KEYS: Mapping[str, Key] = {
     "lake.name": Key(str, "", "what the lake is called; empty: its folder's name"),
@@ -51,13 +26,12 @@ KEYS: Mapping[str, Key] = {
     "store.startup_seconds": Key(float, 60.0, "how long a local server may take to answer", minimum=0.01),
     "ingest.worker_memory_gb": Key(float, 2.0, "the memory limit of one parser", minimum=0.1),
     "ingest.worker_seconds_max": Key(float, 600.0, "the time limit of one file", minimum=1),
-    "ingest.on_correction": Key(str, "replace", "a changed file under an old name", choices=ON_CORRECTION),
+    **{f"ingest.{name}": key for name, key in POLICY_KEYS.items()},
     "compute.memory_gb": Key(
-        float, -1.0, "what a query or a job may hold; default: a quarter of the machine", minimum=0.1
+        float, -1.0, "what a query or a job may hold; default: a quarter of the machine", minimum=0.1, shown="6.0"
     ),
     "cache.size_gb": Key(float, 10.0, "data files kept on the local disk", minimum=0),
 }
-_DATASET_KEYS = {"on_correction": Key(str, "replace", "a changed file under an old name", choices=ON_CORRECTION)}
 _SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets")
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key", re.IGNORECASE)
@@ -98,9 +72,20 @@ def _from_datasets(path: Path, content: Mapping[str, Any]) -> dict[str, Value]:
             )
         if not isinstance(keys, dict):
             raise UsageError(f"{path}: datasets.{dataset} is a section", next=f"write [datasets.{dataset}]")
-        checked = _checked(path, f"datasets.{dataset}", keys, _DATASET_KEYS)
-        found |= {f"datasets.{dataset}.{name}": value for name, value in checked.items()}
+        section = f"datasets.{dataset}"
+        checked = _checked(path, section, keys, DATASET_KEYS)
+        deliveries = checked.pop("deliveries", None)
+        if deliveries is not None:
+            found |= _from_deliveries(path, f"{section}.deliveries", deliveries)
+        found |= {f"{section}.{name}": value for name, value in checked.items()}
     return found
+
+
+def _from_deliveries(path: Path, section: str, said: Value) -> dict[str, Value]:
+    if not isinstance(said.value, dict):
+        raise UsageError(f"{path}: {section} is a section", next=f"write [{section}] on a line of its own")
+    checked = _checked(path, section, said.value, DELIVERIES_KEYS)
+    return {f"{section}.{name}": value for name, value in checked.items()}
 
 
 def _checked(path: Path, section: str, content: Mapping[str, Any], known: Mapping[str, Key]) -> dict[str, Value]:
@@ -113,7 +98,7 @@ def _checked(path: Path, section: str, content: Mapping[str, Any], known: Mappin
             )
         if name not in known:
             raise UsageError(f"{path} [{section}]: no key {name!r}", next=nearest(name, known))
-        found[name] = Value(_value(known[name], raw, f"{path} [{section}] {name}"), f"{FILE} [{section}] {name}")
+        found[name] = Value(read_value(known[name], raw, f"{path} [{section}] {name}"), f"{FILE} [{section}] {name}")
     return found
 
 
@@ -125,7 +110,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
         if variable in known:
             key = KEYS[known[variable]]
             source = f"environment {variable}"
-            found[known[variable]] = Value(_value(key, _number(text) if key.kind is not str else text, source), source)
+            found[known[variable]] = Value(read_value(key, text if key.kind is str else _number(text), source), source)
         elif _is_setting(variable):
             raise UsageError(
                 f"environment {variable}: no such setting", next=nearest(variable, (*known, *KEY_VARIABLES))
@@ -146,20 +131,6 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _value(key: Key, raw: object, where: str) -> str | float:
-    if key.kind is str:
-        if not isinstance(raw, str):
-            raise UsageError(f"{where}: a text is needed", next='write it in quotes, as in "text"')
-        if key.choices and raw not in (*key.choices, key.default):
-            raise UsageError(f"{where}: {raw!r} is not a choice", next=nearest(raw, key.choices))
-        return raw
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
-        raise UsageError(f"{where}: a number is needed", next="write it without quotes and units, as in 2.5")
-    if not key.minimum <= raw < float("inf"):
-        raise UsageError(f"{where}: {raw} is out of range", next=f"write a number from {key.minimum:g} up")
-    return key.kind(raw)
-
-
 def default(name: str) -> str | float:
     """A setting's value where nobody gives it one."""
     return round(_machine_gb() / 4, 1) if name == "compute.memory_gb" else KEYS[name].default
@@ -173,13 +144,3 @@ def _machine_gb() -> float:
     except (OSError, ValueError):
         limit = total
     return min(total, limit) / 1e9
-
-
-def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """What to do about a name that is not known.
-
-    >>> nearest("sevrer", ("server", "region"))
-    "did you mean 'server'?"
-    """
-    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"

@@ -61,6 +61,6 @@ def _settings_text(name: str) -> str:
             lines += ["[lake]", f'{short} = "{name}"']
         elif group != "store":
             default = f'"{known.default}"' if known.kind is str else known.default
-            lines.append(f"# {short} = {default if known.default != -1.0 else '6.0'}  # {known.help}")
+            lines.append(f"# {short} = {known.shown or default}  # {known.help}")
         section = group
     return "\n".join(lines) + "\n"

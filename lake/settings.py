@@ -9,13 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from catalog.errors import StoreError, UsageError
 from catalog.objects.endpoint import Endpoint
+from ingestion.options import DatasetPolicy
+from ingestion.routing import Routes
+from lake import datasets
 from lake.local import read_local
-from lake.options import AWS, FILE, KEY_VARIABLES, KEYS, SERVERS, Value, default, from_environment, from_file, nearest
+from lake.options import AWS, FILE, KEY_VARIABLES, KEYS, SERVERS, default, from_environment, from_file
+from lake.schedule import Schedule
+from lake.values import Value, nearest
 
 __all__ = ["FILE", "KEYS", "SERVERS", "STATE", "Settings", "StoreKeys", "Value", "cache_root", "find_project"]
 
@@ -23,8 +27,6 @@ STATE = ".lake"
 
 _PREFIX = re.compile(r"([a-z0-9][a-z0-9.-]{0,40})?")
 _KEY_PAIRS = (KEY_VARIABLES, ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-
-OnCorrection = Literal["replace", "append"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Settings:
         values |= from_file(folder / FILE)
         values |= from_environment(environ)
         _check_store(values)
+        datasets.require_sound(values)
         settings = cls(folder, values)
         return settings if settings.is_local else replace(settings, keys=_store_keys(environ))
 
@@ -101,10 +104,22 @@ class Settings:
         """How much of the local disk data files may take."""
         return self._number("cache.size_gb")
 
-    def on_correction(self, dataset: str) -> OnCorrection:
-        """What a changed file under an old name does to this dataset."""
-        own = self.values.get(f"datasets.{dataset}.on_correction", self.values["ingest.on_correction"])
-        return "append" if own.value == "append" else "replace"
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that have a section of their own, in the order of ``lake.toml``."""
+        return datasets.names_of(self.values)
+
+    def policy(self, dataset: str) -> DatasetPolicy:
+        """What becomes of a dataset's files: by its own section, else by [ingest], else by the defaults."""
+        return datasets.policy(self.values, dataset)
+
+    def routes(self) -> Routes:
+        """Which dataset a landed file belongs to."""
+        return datasets.routes(self.values)
+
+    def schedules(self) -> dict[str, Schedule]:
+        """The deliveries that are expected, by dataset."""
+        return datasets.schedules(self.values)
 
     @property
     def is_local(self) -> bool:
@@ -143,7 +158,7 @@ class Settings:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Name, value and source of every setting, for ``lake status``; of secrets only whether they are set."""
-        shown = {name: (str(value.value), value.source) for name, value in self.values.items()}
+        shown = {name: (_shown(value.value), value.source) for name, value in self.values.items()}
         shown["store.server"] = (str(self.server.value), self.server.source)
         if self.is_local:
             shown["store.keys"] = ("made by lake up", f"{STATE}/keys.json")
@@ -156,6 +171,10 @@ class Settings:
 
     def _number(self, name: str) -> float:
         return float(self.values[name].value)
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def find_project(argument: Path | None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -7,9 +7,12 @@ import pytest
 
 from catalog.errors import StoreError, UsageError
 from catalog.objects import Endpoint
+from ingestion.options import DatasetPolicy
+from ingestion.routing import Routes
 from lake.local import Keys, Local, Process, write_keys, write_local
-from lake.options import KEYS, Value
+from lake.options import KEYS
 from lake.settings import Settings, cache_root, find_project
+from lake.values import Value
 
 KEY_VARIABLES = {"LAKE_STORE_ACCESS_KEY": "the-access-key", "LAKE_STORE_SECRET_KEY": "the-secret-key"}
 
@@ -27,7 +30,9 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert settings.memory_gb > 0
     assert settings.is_local
     assert settings.name == tmp_path.name
-    assert settings.on_correction("anything") == "replace"
+    assert settings.policy("anything") == DatasetPolicy()
+    assert settings.routes() == Routes()
+    assert settings.schedules() == {}
 
 
 def test_the_environment_outranks_the_file_which_outranks_the_default(tmp_path: Path) -> None:
@@ -49,7 +54,8 @@ def test_a_dataset_may_have_its_own_policy(tmp_path: Path) -> None:
     """The others keep the lake's."""
     toml = '[ingest]\non_correction = "append"\n[datasets.flights]\non_correction = "replace"\n'
     settings = load(tmp_path, toml)
-    assert (settings.on_correction("flights"), settings.on_correction("planes")) == ("replace", "append")
+    assert settings.policy("flights").on_correction == "replace"
+    assert settings.policy("planes").on_correction == "append"
 
 
 @pytest.mark.parametrize(
