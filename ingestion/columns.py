@@ -3,7 +3,18 @@
 import re
 from collections.abc import Sequence
 
-OWN_COLUMNS = ("_file", "_line", "_batch", "_ingested_at", "_rescued")
+import polars as pl
+
+LAKE_COLUMNS = pl.Schema(
+    {
+        "_file": pl.String(),
+        "_line": pl.Int64(),
+        "_batch": pl.String(),
+        "_ingested_at": pl.Datetime("us", "UTC"),
+        "_rescued": pl.String(),
+    }
+)
+OWN_COLUMNS = tuple(LAKE_COLUMNS)
 
 _BOM = "\ufeff"
 _UNSAFE = re.compile(r"[ ,;{}()=\x00-\x1f\x7f-\x9f]")
