@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from catalog.errors import Conflict
-from catalog.tables import Change, DataFile, Snapshot, Tables, difference, store_faults
+from catalog.tables import Change, DataFile, Snapshot, Tables, store_faults
 from catalog.zones import TableName
 
 SMALL_BYTES = 8 * 1024**2
@@ -21,16 +21,29 @@ def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: 
     """
     for _ in range(ATTEMPTS_MAX):
         base = tables.open(name)
-        if base is not None and _holds(tables, base, source):
+        if base is not None and is_held(tables, base, source):
             return base
         try:
+            base = widened(tables, base, rows().collect_schema())
             return _append(tables, name, base, source, rows())
         except Conflict:
             continue
     raise Conflict(f"other writers to {name} were first, a hundred times", next="run again: nothing is lost")
 
 
-def _holds(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
+def widened(tables: Tables, base: Snapshot | None, schema: pl.Schema) -> Snapshot | None:
+    """The table with all these columns: an older lake knew fewer, and they are missing in its rows.
+
+    Raises `Conflict`, `StoreError`.
+    """
+    if base is None or all(name in base.schema for name in schema):
+        return base
+    wider = pl.Schema(base.schema | {name: dtype for name, dtype in schema.items() if name not in base.schema})
+    return tables.commit(Change(base.name, f"{base.name}:widened", base, wider, metadata=base.metadata))
+
+
+def is_held(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
+    """Whether a table has a row whose first column of these has the second for its value. Raises `StoreError`."""
     column, value = source
     candidates = [file for file in base.files if file.may_hold(column, {value})]
     found = tables.scan_files(base.name, candidates, base.schema).filter(pl.col(column) == value).head(1)
@@ -38,10 +51,8 @@ def _holds(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
         return found.collect().height > 0
 
 
-def _to_merge(base: Snapshot, schema: pl.Schema) -> list[DataFile]:
-    """The files to write again with the new rows: many small ones, or all where an older lake knew other columns."""
-    if difference(base.schema, schema):
-        return list(base.files)
+def _to_merge(base: Snapshot) -> list[DataFile]:
+    """The small files to write again with the new rows, where there are many."""
     small = [file for file in base.files if file.size_bytes < SMALL_BYTES]
     return small if len(small) >= SMALL_FILES_MAX else []
 
@@ -49,7 +60,7 @@ def _to_merge(base: Snapshot, schema: pl.Schema) -> list[DataFile]:
 def _append(
     tables: Tables, name: TableName, base: Snapshot | None, source: tuple[str, str], rows: pl.LazyFrame
 ) -> Snapshot:
-    merged = [] if base is None else _to_merge(base, rows.collect_schema())
+    merged = [] if base is None else _to_merge(base)
     if base is not None and merged:
         rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
     return tables.commit(

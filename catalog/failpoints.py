@@ -11,6 +11,7 @@ POINTS = (
     "outcome.created",
     "data.parsed",
     "data.uploaded",
+    "account.created",
     "bronze.committed",
     "ledger.committed",
     "delivery.cleared",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import polars as pl
 
@@ -21,6 +22,10 @@ class Fate(StrEnum):
     KNOWN = "known"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
+    KEPT = "kept"
+    """No table: its bytes are kept and catalogued, and nothing of it is read."""
+    RETRACTED = "retracted"
+    """A person took the file back: its rows are gone, its bytes are kept."""
 
 
 SCHEMA = pl.Schema(
@@ -39,22 +44,29 @@ SCHEMA = pl.Schema(
         "on_correction": pl.String(),
         "records": pl.Int64(),
         "rows": pl.Int64(),
+        "rejected": pl.Int64(),
         "rule": pl.String(),
         "reason": pl.String(),
         "line": pl.Int64(),
         "notice": pl.String(),
         "details": pl.String(),
+        "format": pl.String(),
+        "origin": pl.String(),
+        "run": pl.String(),
     }
 )
+
+PAST = ("delivery", "file", "sha256", "fate", "on_correction", "origin")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One delivery in the ledger.
 
-    ``records`` is counted by the gate and ``rows`` by the data file's footer; ``archived_as`` is the key of the raw
-    bytes in the bronze bucket; ``on_correction`` is the policy that its batch kept to; ``rule``, ``reason`` and
-    ``line`` say why a delivery was rejected; ``details`` is JSON: dialect, header.
+    ``records`` is counted by the reader of its format, ``rows`` by the data files' footers, ``rejected`` by the file of
+    rejects; ``archived_as`` is the key of the raw bytes in the bronze bucket; ``on_correction`` is the policy that its
+    batch kept to; ``rule``, ``reason`` and ``line`` say why a delivery was rejected whole; ``details`` is JSON: for
+    each part its table, dialect, header, counts. ``origin`` names the delivery of which this one is another reading.
     """
 
     dataset: str
@@ -71,11 +83,15 @@ class Entry:
     on_correction: str
     records: int = 0
     rows: int = 0
+    rejected: int = 0
     rule: str | None = None
     reason: str | None = None
     line: int | None = None
     notice: str | None = None
     details: str | None = None
+    format: str | None = None
+    origin: str | None = None
+    run: str | None = None
 
 
 def frame_of(entries: Iterable[Entry]) -> pl.DataFrame:
@@ -88,14 +104,41 @@ def record(tables: Tables, batch: str, entries: list[Entry]) -> Snapshot:
     return record_once(tables, LEDGER, ("batch", batch), lambda: frame_of(entries).lazy())
 
 
-def taken(tables: Tables, dataset: str, files: Collection[str]) -> pl.DataFrame:
-    """The bytes that these landing names brought in, in order: ``file``, ``sha256``. Raises `StoreError`."""
-    return _ingested(tables, dataset, pl.col("file").is_in(sorted(files))).select("file", "sha256")
+def past(tables: Tables, dataset: str, files: Collection[str]) -> pl.DataFrame:
+    """What became of these landing names, in order of delivery: columns as `PAST`. Raises `StoreError`."""
+    with store_faults(f"read {LEDGER}"):
+        entries = _entries(tables, dataset, pl.col("file").is_in(sorted(files)))
+        return entries.select(PAST).sort("delivery").collect(engine="streaming")
 
 
-def first_names(tables: Tables, dataset: str, hashes: Collection[str]) -> dict[str, str]:
-    """The landing name under which each of these bytes (SHA-256) first came in, where they did. Raises `StoreError`."""
-    rows = _ingested(tables, dataset, pl.col("sha256").is_in(sorted(hashes)))
+def entries_of(tables: Tables, deliveries: Collection[str]) -> list[dict[str, Any]]:
+    """The entries of these deliveries and of their later readings, in order, as dictionaries by column.
+
+    Raises `StoreError`.
+    """
+    wanted = sorted(deliveries)
+    return _all(_entries(tables, None, pl.col("delivery").is_in(wanted) | pl.col("origin").is_in(wanted)))
+
+
+def entries_named(tables: Tables, files: Collection[str] | None) -> list[dict[str, Any]]:
+    """The entries of these landing names (None is all), in order of delivery, as dictionaries by column.
+
+    Raises `StoreError`.
+    """
+    return _all(_entries(tables, None, *([] if files is None else [pl.col("file").is_in(sorted(files))])))
+
+
+def _all(entries: pl.LazyFrame) -> list[dict[str, Any]]:
+    with store_faults(f"read {LEDGER}"):
+        return entries.sort("delivery").collect(engine="streaming").to_dicts()
+
+
+def first_names(tables: Tables, dataset: str, hashes: Collection[str] | None = None) -> dict[str, str]:
+    """The landing name under which bytes (SHA-256; all, or these) first came in. Raises `StoreError`."""
+    wanted = pl.lit(True) if hashes is None else pl.col("sha256").is_in(sorted(hashes))
+    ingested = _entries(tables, dataset, pl.col("fate") == Fate.INGESTED, wanted)
+    with store_faults(f"read {LEDGER}"):
+        rows = ingested.select("delivery", "sha256", "file").sort("delivery").collect(engine="streaming")
     return dict(rows.unique("sha256", keep="first", maintain_order=True).select("sha256", "file").iter_rows())
 
 
@@ -106,14 +149,15 @@ def last_batches(ledger: Snapshot) -> dict[str, str]:
     return dict(newest.iter_rows())
 
 
-def _ingested(tables: Tables, dataset: str, which: pl.Expr) -> pl.DataFrame:
-    """The entries whose rows went in, in order of delivery."""
+def _entries(tables: Tables, dataset: str | None, *which: pl.Expr) -> pl.LazyFrame:
+    """The entries (of a dataset, None is all) that fit, as `SCHEMA`, also where an older lake wrote fewer columns."""
     ledger = tables.open(LEDGER)
     if ledger is None:
-        return pl.DataFrame(schema=SCHEMA)
-    files = [file for file in ledger.files if file.may_hold("dataset", {dataset})]
-    rows = tables.scan_files(LEDGER, files, ledger.schema).filter(
-        pl.col("dataset") == dataset, pl.col("fate") == Fate.INGESTED, which
-    )
-    with store_faults(f"read {LEDGER}"):
-        return rows.select("delivery", "file", "sha256").sort("delivery").collect(engine="streaming")
+        return pl.LazyFrame(schema=SCHEMA)
+    if dataset is None:
+        rows = ledger.scan()
+    else:
+        files = [file for file in ledger.files if file.may_hold("dataset", {dataset})]
+        rows = tables.scan_files(LEDGER, files, ledger.schema).filter(pl.col("dataset") == dataset)
+    lacking = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in ledger.schema]
+    return rows.with_columns(lacking).filter(*which).select(list(SCHEMA))

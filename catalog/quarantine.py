@@ -1,22 +1,24 @@
 """The quarantine: what was set aside, by which rule, from which file and line, with the record itself."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import polars as pl
 
-from catalog.derived import record_once
-from catalog.ledger import Entry, Fate
-from catalog.tables import Change, Snapshot, Tables, store_faults, without
+from catalog.derived import is_held, widened
+from catalog.errors import Conflict
+from catalog.tables import Change, Rewritten, Snapshot, Tables, rewritten, store_faults, without
 from catalog.zones import TableName, Zone
 
 QUARANTINE = TableName(Zone.CATALOG, "quarantine")
 
 SCHEMA = pl.Schema(
     {
+        "id": pl.String(),
         "source": pl.String(),
         "table": pl.String(),
         "stage": pl.String(),
+        "delivery": pl.String(),
         "file": pl.String(),
         "line": pl.Int64(),
         "rule": pl.String(),
@@ -24,35 +26,79 @@ SCHEMA = pl.Schema(
         "record": pl.String(),
         "archived_as": pl.String(),
         "at": pl.Datetime("us", "UTC"),
+        "run": pl.String(),
+        "status": pl.String(),
+        "done_by": pl.String(),
     }
 )
-"""``source`` is the batch or the operation that set the record aside; a file that was set aside whole has no record."""
+"""``source`` is the batch or the operation that set the record aside; a file that was set aside whole has no record.
+
+``id`` is a reading's name and a number. ``status`` is ``waiting``; or ``done``, when the delivery ``done_by`` took the
+place of ``delivery``, or took it back.
+"""
+
+WAITING, DONE = "waiting", "done"
+
+ATTEMPTS_MAX = 100
 
 
-def whole_files(entries: Iterable[Entry]) -> pl.DataFrame:
-    """The rejected deliveries among a batch's entries, each as one row of the quarantine."""
-    rows = [
-        {
-            "source": entry.batch,
-            "table": f"{Zone.BRONZE}.{entry.dataset}",
-            "stage": "ingest",
-            "file": entry.file,
-            "line": entry.line,
-            "rule": entry.rule,
-            "message": entry.reason,
-            "record": None,
-            "archived_as": entry.archived_as,
-            "at": entry.ingested_at,
-        }
-        for entry in entries
-        if entry.fate == Fate.REJECTED
-    ]
-    return pl.DataFrame(rows, schema=SCHEMA)
+def record(tables: Tables, batch: str, rows: pl.LazyFrame, settled: Mapping[str, str]) -> Snapshot | None:
+    """Write down once what a batch set aside, and that nothing waits any more of the deliveries that it settled.
+
+    ``rows`` have columns as `SCHEMA`; ``settled`` names by delivery the one that took its place. One commit, or none
+    where all is so. Raises `Conflict` after many rivals, `StoreError`.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        base = tables.open(QUARANTINE)
+        try:
+            return _record(tables, base, batch, rows, settled)
+        except Conflict:
+            continue
+    raise Conflict(f"other writers to {QUARANTINE} were first, a hundred times", next="run again: nothing is lost")
 
 
-def record(tables: Tables, source: str, rows: Callable[[], pl.LazyFrame]) -> Snapshot:
-    """Write down once what a batch set aside: columns as `SCHEMA`, asked for only if needed. Raises `StoreError`."""
-    return record_once(tables, QUARANTINE, ("source", source), rows)
+def _record(
+    tables: Tables, base: Snapshot | None, batch: str, rows: pl.LazyFrame, settled: Mapping[str, str]
+) -> Snapshot | None:
+    is_new = base is None or not is_held(tables, base, ("source", batch))
+    base = widened(tables, base, SCHEMA)
+    marked = _marked(tables, base, settled)
+    added = tables.sink(QUARANTINE, _settler(settled)(rows) if settled else rows) if is_new else []
+    if not added and not marked.removed:
+        return base
+    schema = SCHEMA if base is None else base.schema
+    operation = f"{QUARANTINE}:source:{batch}"
+    return tables.commit(Change(QUARANTINE, operation, base, schema, (*marked.kept, *added), marked.removed))
+
+
+def _marked(tables: Tables, base: Snapshot | None, settled: Mapping[str, str]) -> Rewritten:
+    """The files that hold waiting rows of settled deliveries, written again with these marked as done."""
+    if base is None or not settled:
+        return Rewritten()
+    which, marked = _is_settled(settled), _settler(settled)
+    return rewritten(tables, base, ("delivery", set(settled)), which, marked)
+
+
+def _is_settled(settled: Mapping[str, str]) -> pl.Expr:
+    """Whether a row waits and its delivery is settled, by another reading than the one that brought the row."""
+    return _by(settled).is_not_null() & (pl.col("status") == WAITING) & (_reading() != _by(settled))
+
+
+def _settler(settled: Mapping[str, str]) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+    which = _is_settled(settled).fill_null(value=False)
+    status = pl.when(which).then(pl.lit(DONE)).otherwise(pl.col("status"))
+    done_by = pl.when(which).then(_by(settled)).otherwise(pl.col("done_by"))
+    return lambda rows: rows.with_columns(status=status, done_by=done_by)
+
+
+def _by(settled: Mapping[str, str]) -> pl.Expr:
+    return pl.col("delivery").replace_strict(
+        list(settled), list(settled.values()), default=None, return_dtype=pl.String
+    )
+
+
+def _reading() -> pl.Expr:
+    return pl.col("id").str.split(":").list.first()
 
 
 def settle(
@@ -63,7 +109,7 @@ def settle(
     ``sources`` has the operation that set rows aside by table, None where none did; ``rows`` gives the rows of some of
     the tables, in columns as `SCHEMA`. One commit, or none where all is so. Raises `Conflict`, `StoreError`.
     """
-    base = tables.open(QUARANTINE)
+    base = widened(tables, tables.open(QUARANTINE), SCHEMA)
     held = _sources(base)
     stale = {table for table, source in sources.items() if held.get(table, set()) != ({source} if source else set())}
     if not stale:

@@ -1,72 +1,26 @@
-"""The archived deliveries of a batch, parsed: data files, and an account of what became of each delivery."""
+"""The archived deliveries of a batch, read: data files, rejects, and an account of what became of each delivery."""
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import polars as pl
-
-from catalog.errors import DataRefused, StoreError
+from catalog.errors import StoreError
 from catalog.failpoints import reach
-from catalog.ledger import Entry, Fate, first_names, taken
-from catalog.tables import DataFile, Snapshot, Tables, without
-from catalog.zones import Zone
-from ingestion.manifest import Delivery, Manifest, Outcome
-from ingestion.parser import Parsed, Parser, ParseRequest, Rejected
+from catalog.ledger import Entry, Fate, first_names, past
+from catalog.tables import Snapshot, Tables
+from catalog.zones import Zone, bronze_table
+from ingestion.account import Account
+from ingestion.history import History
+from ingestion.manifest import Delivery, Kind, Manifest, Outcome, Patches
+from ingestion.parser import Parser
+from ingestion.pending import Pending, value_columns
+from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
+from ingestion.setaside import SetAside
 
-COMBINED_BYTES = 128 * 1024**2
-"""Parsed files are put together up to about this size: many small files make few data files."""
-
-LAKE_COLUMNS = pl.Schema(
-    {
-        "_file": pl.String(),
-        "_line": pl.Int64(),
-        "_batch": pl.String(),
-        "_ingested_at": pl.Datetime("us", "UTC"),
-        "_rescued": pl.String(),
-    }
-)
-
-
-@dataclass
-class History:
-    """Which bytes the names of a batch have brought: by the ledger, and by the batch as it is read."""
-
-    by_file: dict[str, list[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rows: pl.DataFrame) -> "History":
-        """The history that the ledger's rows (file, sha256) tell, in order of delivery."""
-        history = cls()
-        for file, sha256 in rows.iter_rows():
-            history.add(file, sha256)
-        return history
-
-    def add(self, file: str, sha256: str) -> None:
-        """A delivery's rows went in."""
-        self.by_file.setdefault(file, []).append(sha256)
-
-    def knows(self, file: str, sha256: str, *, replacing: bool) -> bool:
-        """Whether this name already brought these bytes; where corrections replace, only its current ones count.
-
-        >>> history = History({"a.csv": ["old", "new"]})
-        >>> history.knows("a.csv", "old", replacing=True), history.knows("a.csv", "old", replacing=False)
-        (False, True)
-        """
-        earlier = self.by_file.get(file, [])
-        return sha256 in (earlier[-1:] if replacing else earlier)
-
-
-@dataclass(frozen=True)
-class Absorbed:
-    """What one attempt made of a batch: files to add, files that a correction takes away, and an entry per delivery."""
-
-    added: tuple[DataFile, ...]
-    removed: tuple[DataFile, ...]
-    schema: pl.Schema
-    entries: tuple[Entry, ...]
+Heads = dict[str, Snapshot]
+"""A dataset's tables at their heads, by part; empty is the main one."""
 
 
 @dataclass(frozen=True)
@@ -87,54 +41,52 @@ class Read:
     of: int
 
 
-@dataclass
-class _Pending:
-    """Parsed files on local disk that are not in a data file yet."""
+@dataclass(frozen=True)
+class _Standing:
+    """A delivery that was read and whose rows are in no data file yet: a later version of its name may follow."""
 
-    paths: list[Path] = field(default_factory=list)
-    rows: int = 0
-    size_bytes: int = 0
+    file: str
+    parts: tuple[Part, ...]
 
 
 class Absorber:
     """One attempt at one batch: reads its archived deliveries one by one, so that scratch holds few at a time."""
 
-    def __init__(self, tables: Tables, workshop: Workshop, manifest: Manifest, head: Snapshot | None) -> None:
+    def __init__(self, tables: Tables, workshop: Workshop, manifest: Manifest, heads: Heads) -> None:
         self._tables = tables
-        self._parser = workshop.parser
-        self._scratch = workshop.scratch
-        self._told = workshop.told
+        self._workshop = workshop
         self._manifest = manifest
-        self._head = head
-        self._history = History.of(taken(tables, manifest.dataset, {d.key for d in manifest.deliveries}))
-        self._columns = value_columns(head)
-        self._added: list[DataFile] = []
-        self._pending = _Pending()
+        self._heads = heads
+        names = {delivery.key for delivery in manifest.deliveries}
+        self._history = History(past(tables, manifest.dataset, names).iter_rows(named=True))
+        self._pending: dict[str, Pending] = {}
+        self._leaving: list[str] = []
+        self._settled: dict[str, str] = {}
+        self._set_aside = SetAside(manifest, workshop.scratch)
+        self._twins = self._known_bytes()
+        self._columns = {part: columns for part, head in heads.items() if (columns := value_columns(head)) is not None}
 
-    def absorb(self, outcome: Outcome) -> Absorbed:
-        """Parse what was archived, against the table; a bad file is an entry. Raises `StoreError`, `MachineError`."""
-        before = set(self._history.by_file)
+    def absorb(self, outcome: Outcome) -> Account:
+        """Read what was archived, against the tables; a bad file is an entry. Raises `StoreError`, `MachineError`."""
         entries = self._read_all(outcome.archived)
-        self._flush()
-        corrected = {e.file for e in entries if e.fate == Fate.INGESTED and e.file in before}
-        gone = without(self._tables, self._head, "_file", corrected if self._manifest.is_replacing else ())
         withdrawn = (
             self._entry(index, delivery, Fate.WITHDRAWN)
             for index, delivery in ((index, self._manifest.deliveries[index]) for index in outcome.withdrawn)
             if not delivery.is_marker
         )
-        return Absorbed(
-            added=(*gone.kept, *self._added),
-            removed=gone.removed,
-            schema=self._schema(),
+        if not self._heads and any(entry.fate == Fate.REJECTED for entry in entries):
+            self._into("")
+        rejects = self._set_aside.upload(self._tables.objects)
+        return Account(
+            shares={
+                bronze_table(self._manifest.dataset, part).name: pending.share()
+                for part, pending in self._pending.items()
+            },
+            leaving=tuple(self._leaving),
+            settled=self._settled,
             entries=(*self._with_twins(entries), *withdrawn),
+            rejects=rejects,
         )
-
-    def _schema(self) -> pl.Schema:
-        """The table's schema after this batch; a table without rows takes the columns of the first good file."""
-        if self._columns is None and self._head is not None:
-            return self._head.schema
-        return pl.Schema({name: pl.String() for name in self._columns or ()} | dict(LAKE_COLUMNS))
 
     def _with_twins(self, entries: Sequence[Entry]) -> list[Entry]:
         """The entries, with a notice where the same bytes came in under another name before."""
@@ -147,119 +99,166 @@ class Absorber:
             told.append(replace(entry, notice=f"has the same bytes as {twin}") if is_new else entry)
         return told
 
+    def _known_bytes(self) -> dict[str, str]:
+        """The bytes that the dataset's files brought, by hash; asked for only where the policy minds them."""
+        if self._manifest.policy.on_duplicate == "take":
+            return {}
+        return first_names(self._tables, self._manifest.dataset)
+
     def _read_all(self, archived: Sequence[int]) -> list[Entry]:
-        """One entry per archived delivery. Versions of one key come in a row, so only the last is kept back."""
+        """One entry per delivery. Versions of one name come in a row, so only the last is kept back."""
         entries: list[Entry] = []
-        standing: tuple[str, Path, int] | None = None
+        standing: _Standing | None = None
         for done, index in enumerate(archived, start=1):
             delivery = self._manifest.deliveries[index]
-            entry, path = self._read(index, delivery)
+            entry, parts = self._read(index, delivery)
             entries.append(entry)
-            self._told(Read(entry, done, len(archived)))
-            if path is None:
+            self._workshop.told(Read(entry, done, len(archived)))
+            if entry.fate != Fate.INGESTED:
                 continue
             if standing is not None:
-                if self._manifest.is_replacing and standing[0] == delivery.key:
-                    standing[1].unlink()
-                else:
-                    self._hold(standing[1], standing[2])
-            standing = (delivery.key, path, entry.rows)
+                self._put(standing, is_replaced=self._manifest.is_replacing and standing.file == entry.file)
+            standing = _Standing(entry.file, parts)
         if standing is not None:
-            self._hold(standing[1], standing[2])
+            self._put(standing, is_replaced=False)
         return entries
 
-    def _read(self, index: int, delivery: Delivery) -> tuple[Entry, Path | None]:
-        """Fetch, hash and parse one delivery; its entry, and where its rows are if it has any to add."""
-        raw = self._scratch / f"{uuid.uuid4().hex}.raw"
-        sha256 = self._tables.objects.fetch(Zone.BRONZE, self._manifest.archive(index), raw)
+    def _put(self, standing: _Standing, *, is_replaced: bool) -> None:
+        for part in standing.parts:
+            if is_replaced:
+                part.path.unlink()
+            else:
+                self._into(part.table).hold(part)
+
+    def _into(self, part: str) -> Pending:
+        if part not in self._pending:
+            name = bronze_table(self._manifest.dataset, part)
+            workshop = self._workshop
+            self._pending[part] = Pending(self._tables, name, self._heads.get(part), workshop.parser, workshop.scratch)
+        return self._pending[part]
+
+    def _read(self, index: int, delivery: Delivery) -> tuple[Entry, tuple[Part, ...]]:
+        """Fetch, hash and parse one delivery: its entry, and its rows by table if it has any to add."""
+        if delivery.kind == Kind.RETRACT:
+            return self._retract(index, delivery), ()
+        raw = self._workshop.scratch / f"{uuid.uuid4().hex}.raw"
+        archive = self._manifest.archive(index)
+        sha256 = self._tables.objects.fetch(Zone.BRONZE, archive, raw)
         size_bytes = raw.stat().st_size
         if size_bytes != delivery.size_bytes:
             raise StoreError(
                 f"the archive of {delivery.key} has {size_bytes} bytes, not {delivery.size_bytes}", next="run again"
             )
-        entry = replace(
-            self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=self._manifest.archive(index)
-        )
+        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=archive)
         try:
-            if self._history.knows(delivery.key, sha256, replacing=self._manifest.is_replacing):
-                return replace(entry, notice="these bytes came under this name before: no rows are added"), None
-            entry, path = self._parse(entry, raw)
+            judged = self._judged(entry, delivery)
+            entry, parts = (judged, ()) if judged is not None else self._parse(entry, delivery, raw)
         finally:
             raw.unlink(missing_ok=True)
-        if path is not None:
-            self._history.add(delivery.key, sha256)
-        return entry, path
+        self._remember(entry)
+        return entry, parts
 
-    def _parse(self, entry: Entry, raw: Path) -> tuple[Entry, Path | None]:
-        out = raw.with_suffix(".parquet")
-        made = self._parser.parse(
+    def _judged(self, entry: Entry, delivery: Delivery) -> Entry | None:
+        """The entry of a delivery that is not to be read, by its name and its bytes; None for one that is."""
+        sha256, policy = entry.sha256 or "", self._manifest.policy
+        if not delivery.is_landed:
+            is_old = self._history.is_superseded(entry.file, entry.origin or "")
+            return replace(entry, notice="a later delivery took its place: it is not read again") if is_old else None
+        if self._history.knows(entry.file, sha256, replacing=self._manifest.is_replacing):
+            return replace(entry, notice="these bytes came under this name before: no rows are added")
+        if policy.on_correction == "refuse" and self._history.standing(entry.file):
+            reason = "other bytes came under this name before, and on_correction refuses them"
+            return replace(entry, fate=Fate.REJECTED, rule="correction", reason=reason)
+        twin = self._twins.get(sha256)
+        if twin is None or twin == entry.file:
+            return None
+        if policy.on_duplicate == "refuse":
+            reason = f"{twin} brought the same bytes, and on_duplicate refuses them"
+            return replace(entry, fate=Fate.REJECTED, rule="duplicate", reason=reason)
+        return replace(entry, notice=f"skipped: {twin} brought the same bytes")
+
+    def _parse(self, entry: Entry, delivery: Delivery, raw: Path) -> tuple[Entry, tuple[Part, ...]]:
+        made = self._workshop.parser.parse(
             ParseRequest(
                 path=raw,
                 name=entry.file,
-                out=out,
-                file=entry.file,
+                out=raw.with_suffix(".parsed"),
                 batch=entry.delivery,
                 ingested_at=self._manifest.begun_at,
-                columns=self._columns,
+                tables=self._columns,
+                policy=self._manifest.policy,
+                patches=delivery.patches,
             )
         )
         reach("data.parsed")
         if isinstance(made, Rejected):
-            return replace(entry, fate=Fate.REJECTED, rule=made.rule, reason=made.reason, line=made.line), None
-        if self._columns is None:
-            self._columns = made.columns
-        ingested = replace(
+            return replace(entry, fate=Fate.REJECTED, rule=made.rule, reason=made.reason, line=made.line), ()
+        self._columns |= {part.table: part.schema for part in made.parts}
+        self._set_aside.parts(entry, made)
+        return self._account(entry, made, delivery.patches), made.parts
+
+    def _remember(self, entry: Entry) -> None:
+        """What this delivery does to the earlier ones of its name: whose rows go, and what waits no more."""
+        origin, replacing = entry.origin or entry.delivery, self._manifest.is_replacing
+        if entry.fate == Fate.INGESTED:
+            self._settle(entry, self._history.leaving(entry.file, origin, replacing=replacing), replacing=replacing)
+            self._twins.setdefault(entry.sha256 or "", entry.file)
+        elif entry.fate == Fate.RETRACTED:
+            self._settle(entry, self._history.standing(entry.file), replacing=True)
+        elif entry.fate == Fate.REJECTED and not self._history.is_standing(entry.file, origin):
+            self._set_aside.whole(entry)
+            if entry.origin is not None:
+                self._settled[origin] = entry.delivery
+        self._history.add(asdict(entry))
+
+    def _settle(self, entry: Entry, leaving: Sequence[str], *, replacing: bool) -> None:
+        """Rows of this batch's own deliveries are in no table yet: those never get there."""
+        self._leaving += [delivery for delivery in leaving if not delivery.startswith(f"{self._manifest.name}/")]
+        settled = self._history.settled(entry.file, entry.origin or entry.delivery, replacing=replacing)
+        self._settled |= dict.fromkeys(settled, entry.delivery)
+
+    def _retract(self, index: int, delivery: Delivery) -> Entry:
+        entry = self._entry(index, delivery, Fate.RETRACTED)
+        if not self._history.standing(delivery.key):
+            entry = replace(entry, notice="no row of this file was there")
+        self._remember(entry)
+        return entry
+
+    def _account(self, entry: Entry, made: Parsed, patches: Patches) -> Entry:
+        """The entry of a file that was read: taken in if any part was, rejected if every part was, else kept raw."""
+        fate = Fate.INGESTED if made.parts else Fate.REJECTED if made.refused else Fate.KEPT
+        first = made.refused[0] if made.refused else None
+        told = (*made.notices, *(notice for part in made.parts for notice in part.notices))
+        account = {
+            "parts": [_part_account(part) for part in made.parts],
+            "refused": [asdict(refused) for refused in made.refused],
+            "kept": list(made.kept),
+            "notices": list(told),
+            "patches": patches,
+        }
+        return replace(
             entry,
-            fate=Fate.INGESTED,
-            records=made.records,
-            rows=made.rows,
-            notice=self._notice(entry),
-            details=json.dumps(_details(made), ensure_ascii=False),
+            fate=fate,
+            format=made.format,
+            records=sum(part.records for part in made.parts),
+            rows=sum(part.rows for part in made.parts),
+            rejected=sum(part.rejected for part in made.parts),
+            rule=None if first is None or made.parts else first.rule,
+            reason=None if first is None or made.parts else first.reason,
+            line=None if first is None or made.parts else first.line,
+            notice=self._notice(entry, told),
+            details=json.dumps(account, ensure_ascii=False),
         )
-        return ingested, out
 
-    def _notice(self, entry: Entry) -> str | None:
-        if entry.file not in self._history.by_file:
-            return None
-        if self._manifest.is_replacing:
-            return "takes the place of the earlier delivery of this name"
-        return "added to this name's rows"
-
-    def _hold(self, path: Path, rows: int) -> None:
-        self._pending.paths.append(path)
-        self._pending.rows += rows
-        self._pending.size_bytes += path.stat().st_size
-        if self._pending.size_bytes >= COMBINED_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Put what is held into data files, of which the footers must count the rows that the parser counted."""
-        held, self._pending = self._pending, _Pending()
-        if held.rows:
-            self._added += self._upload(held)
-            reach("data.uploaded")
-        for path in held.paths:
-            path.unlink()
-
-    def _upload(self, held: _Pending) -> list[DataFile]:
-        """What is held, as one data file; as several where the parser cannot make them one, for that refuses no row."""
-        uploaded = [self._tables.upload(self._manifest.table, path) for path in self._combined(held.paths)]
-        rows = sum(file.rows for file in uploaded)
-        if rows != held.rows:
-            raise StoreError(
-                f"{self._manifest.name}: {rows} rows in the data files, {held.rows} parsed", next="run again"
-            )
-        return [file for file in uploaded if file.rows]
-
-    def _combined(self, paths: list[Path]) -> list[Path]:
-        if len(paths) == 1:
-            return paths
-        combined = self._scratch / "combined.parquet"
-        try:
-            self._parser.combine(paths, combined)
-        except DataRefused:
-            return paths
-        return [combined]
+    def _notice(self, entry: Entry, told: Sequence[str]) -> str | None:
+        """What is to be said of a file that was read, in one line."""
+        parts = list(told)
+        if entry.origin is not None:
+            parts.insert(0, "read again from the archive")
+        elif self._history.standing(entry.file):
+            replaced = "takes the place of the earlier delivery of this name"
+            parts.insert(0, replaced if self._manifest.is_replacing else "added to this name's rows")
+        return "; ".join(parts) or None
 
     def _entry(self, index: int, delivery: Delivery, fate: Fate) -> Entry:
         return Entry(
@@ -274,16 +273,12 @@ class Absorber:
             sha256=None,
             archived_as=None,
             fate=fate,
-            on_correction=self._manifest.on_correction,
+            on_correction=self._manifest.policy.on_correction,
+            origin=delivery.origin,
+            run=self._manifest.run,
         )
 
 
-def value_columns(head: Snapshot | None) -> tuple[str, ...] | None:
-    """The columns that a table's files must have, None while it has no row: then the next good file says."""
-    if head is None or head.rows == 0:
-        return None
-    return tuple(name for name in head.schema if name not in LAKE_COLUMNS)
-
-
-def _details(made: Parsed) -> Mapping[str, object]:
-    return {"dialect": made.dialect, "header": list(made.header), "columns": list(made.columns), "lines": made.lines}
+def _part_account(part: Part) -> dict[str, object]:
+    counts = {"records": part.records, "rows": part.rows, "rejected": part.rejected}
+    return {"table": part.table, "file": part.file, **counts, **part.account}

@@ -1,33 +1,36 @@
-"""One batch, finished: archive, agree on the outcome, parse, commit, record, clear, mark done.
+"""One batch, finished: archive, agree on the outcome, read, agree on the account, commit, record, clear, mark done.
 
 Anyone may do any of it again, two at a time even, and may die between any two requests. What makes it happen once: the
-manifest, the outcome and the done mark are created only where there is none; the commit to bronze is a compare-and-set
-that carries the batch's name; a delivery leaves landing by its version id, after that commit.
+manifest, the outcome, the account and the done mark are created only where there is none; the commit to each table of
+bronze is a compare-and-set that carries the batch's name; a delivery leaves landing by its version id, after that.
+Two attempts may read differently, since a worker's limits may strike one of them: the account says which one counts.
 """
 
+import tempfile
 import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
 
 from catalog import ledger, quarantine
 from catalog.errors import Conflict, NotFound
 from catalog.failpoints import reach
-from catalog.formats import opened, readable, stored
-from catalog.ledger import Entry, Fate
+from catalog.formats import opened, stored
+from catalog.ledger import Entry
 from catalog.objects import ObjectStore
-from catalog.tables import Change, Snapshot, Tables
-from catalog.zones import Zone
-from ingestion import landing
-from ingestion.absorb import Absorber
+from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, without
+from catalog.zones import TableName, Zone, parted
+from ingestion import account, landing
+from ingestion.absorb import Absorber, Heads
+from ingestion.account import Account, Share
 from ingestion.manifest import Delivery, Manifest, Outcome
 
 ARCHIVED, WITHDRAWN = "archived", "withdrawn"
 
-FORMAT = 1
+FORMAT = 2
 
 LOOKS_MAX = 10
 LOOK_SECONDS = 0.05
@@ -36,17 +39,17 @@ LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Finished:
-    """A batch that is done: the version of bronze that holds it, and an entry per delivery."""
+    """A batch that is done: the versions that it made of the dataset's tables, and an entry per delivery."""
 
     manifest: Manifest
-    version: int
+    versions: Mapping[TableName, int]
     entries: tuple[Entry, ...]
 
 
 class Finisher:
     """Finishes batches of one lake, with one parser."""
 
-    def __init__(self, tables: Tables, absorber: Callable[[Manifest, Snapshot | None], Absorber]) -> None:
+    def __init__(self, tables: Tables, absorber: Callable[[Manifest, Heads], Absorber]) -> None:
         self._tables = tables
         self._objects: ObjectStore = tables.objects
         self._absorber = absorber
@@ -58,12 +61,13 @@ class Finisher:
     def finish(self, manifest: Manifest) -> Finished:
         """Do what is left to do of a batch. Raises `StoreError`: then it may be called again, by anyone."""
         outcome = self._agree(manifest)
-        committed = self._commit(manifest, outcome)
-        entries = self._record(manifest, committed)
+        agreed = self._read(manifest, outcome)
+        versions = self._commit_all(manifest, agreed)
+        self._record(manifest, agreed)
         self._clear(manifest, outcome)
         self._objects.create(Zone.CATALOG, manifest.object("done"), stored({}, version=FORMAT))
         reach("batch.done")
-        return Finished(manifest, committed.version, entries)
+        return Finished(manifest, versions, agreed.entries)
 
     def _agree(self, manifest: Manifest) -> Outcome:
         """Archive what can be archived, and create the outcome; whoever is first says which deliveries it holds."""
@@ -81,6 +85,8 @@ class Finisher:
     def _archive(self, manifest: Manifest, index: int) -> str | None:
         """Copy one delivery: archived; withdrawn where a fresh listing lacks it; None where it is listed and hides."""
         delivery: Delivery = manifest.deliveries[index]
+        if not delivery.is_landed:
+            return ARCHIVED
         if delivery.is_withdrawn:
             return WITHDRAWN
         for look in range(LOOKS_MAX):
@@ -95,50 +101,64 @@ class Finisher:
                 return ARCHIVED
         return None
 
-    def _commit(self, manifest: Manifest, outcome: Outcome) -> Snapshot:
-        """The version of bronze that holds the batch: found, or made by this attempt."""
-        before = -1 if manifest.bronze_version is None else manifest.bronze_version
+    def _read(self, manifest: Manifest, outcome: Outcome) -> Account:
+        """The account of the batch: the one that is agreed on, or the one that this attempt makes and is first with."""
+        key = manifest.object("account.json")
+        if not self._objects.exists(Zone.CATALOG, key):
+            heads = bronze_heads(self._tables, manifest.dataset)
+            made = self._absorber(manifest, heads).absorb(outcome)
+            self._objects.create(Zone.CATALOG, key, account.encode(made))
+            reach("account.created")
+        return account.decode(self._objects.get(Zone.CATALOG, key))
+
+    def _commit_all(self, manifest: Manifest, agreed: Account) -> dict[TableName, int]:
+        """Make the batch's commit to each table that it has a share of, or that holds rows which leave."""
+        there = {name.name for name in bronze_tables(self._objects, manifest.dataset)} if agreed.leaving else set()
+        versions: dict[TableName, int] = {}
+        for table in sorted({*agreed.shares, *there}):
+            made = self._commit(manifest, agreed, TableName(Zone.BRONZE, table))
+            versions |= {} if made is None else {made.name: made.version}
+        return versions
+
+    def _commit(self, manifest: Manifest, agreed: Account, name: TableName) -> Snapshot | None:
+        """The version of a table that holds the batch: found, or made by this attempt; None where nothing changes."""
+        share = agreed.shares.get(name.name)
         while True:
-            head = self._tables.open(manifest.table)
+            head = self._tables.open(name)
+            before = manifest.versions.get(name.name, -1)
             made = None if head is None else self._tables.find_operation(head, manifest.name, after=before)
-            if made is not None:
+            if made is not None or (head is None and share is None):
                 return made
-            absorbed = self._absorber(manifest, head).absorb(outcome)
-            account = manifest.object(f"account-{uuid.uuid4().hex}.json")
-            self._objects.put(Zone.CATALOG, account, _encode(absorbed.entries))
+            gone = without(self._tables, head, "_batch", agreed.leaving, None if share is None else share.schema)
+            if share is None and not gone.removed:
+                return None
             try:
-                return self._tables.commit(
-                    Change(
-                        name=manifest.table,
-                        operation=manifest.name,
-                        base=head,
-                        schema=absorbed.schema,
-                        add=absorbed.added,
-                        remove=absorbed.removed,
-                        metadata={"format": FORMAT, "batch": manifest.name, "account": account},
-                    )
-                )
+                return self._tables.commit(_change(manifest, name, share, head, gone))
             except Conflict:
                 continue
             finally:
                 reach("bronze.committed")
 
-    def _record(self, manifest: Manifest, committed: Snapshot) -> tuple[Entry, ...]:
-        """Write the winning attempt's account into the ledger, and what it rejected into the quarantine."""
-        told = readable(committed.metadata, newest=FORMAT, what=f"the commit of {manifest.name}")
-        entries = _decode(self._objects.get(Zone.CATALOG, told["account"]))
-        rejected = quarantine.whole_files(entries)
-        if rejected.height:
-            quarantine.record(self._tables, manifest.name, rejected.lazy)
-        if entries:
-            ledger.record(self._tables, manifest.name, list(entries))
+    def _record(self, manifest: Manifest, agreed: Account) -> None:
+        """Write the account into the ledger, and what it set aside into the quarantine."""
+        with tempfile.TemporaryDirectory(prefix="lake-rejects-") as folder:
+            rows = pl.LazyFrame(schema=quarantine.SCHEMA)
+            if agreed.rejects is not None:
+                path = Path(folder) / "rejects.parquet"
+                self._objects.fetch(Zone.CATALOG, agreed.rejects, path)
+                rows = pl.scan_parquet(path, glob=False)
+            if agreed.rejects is not None or agreed.settled:
+                quarantine.record(self._tables, manifest.name, rows, agreed.settled)
+        if agreed.entries:
+            ledger.record(self._tables, manifest.name, list(agreed.entries))
         reach("ledger.committed")
-        return entries
 
     def _clear(self, manifest: Manifest, outcome: Outcome) -> None:
         """Take out of landing what is safe in bronze or was withdrawn; what is neither stays, and comes again."""
         safe = set(outcome.archived)
-        landing.clear(self._objects, [d for i, d in enumerate(manifest.deliveries) if i in safe or d.is_withdrawn])
+        landed = [(index, delivery) for index, delivery in enumerate(manifest.deliveries) if delivery.is_landed]
+        leaving = [delivery for index, delivery in landed if index in safe or delivery.is_withdrawn]
+        landing.clear(self._objects, leaving)
         reach("delivery.cleared")
 
 
@@ -154,14 +174,30 @@ def _in_order(deliveries: Sequence[Delivery], found: Sequence[str | None]) -> li
     return fates
 
 
-def _encode(entries: tuple[Entry, ...]) -> bytes:
-    return stored({"entries": [asdict(entry) for entry in entries]}, version=FORMAT)
+def _change(manifest: Manifest, name: TableName, share: Share | None, head: Snapshot | None, gone: Rewritten) -> Change:
+    """A batch's commit to one table: its own files and those that are kept of old ones come, the old ones go."""
+    if share is None:
+        share = Share(pl.Schema() if head is None else head.schema)
+    files = [DataFile(path, size_bytes, 0, "{}") for path, size_bytes in share.files]
+    return Change(
+        name=name,
+        operation=manifest.name,
+        base=head,
+        schema=share.schema,
+        add=(*gone.kept, *files),
+        remove=gone.removed,
+        metadata={"format": FORMAT, "batch": manifest.name},
+        columns=share.columns,
+    )
 
 
-def _decode(body: bytes) -> tuple[Entry, ...]:
-    fields: list[dict[str, Any]] = opened(body, newest=FORMAT, what="a batch's account")["entries"]
-    for entry in fields:
-        entry["fate"] = Fate(entry["fate"])
-        for name in ("arrived_at", "ingested_at"):
-            entry[name] = datetime.fromisoformat(entry[name])
-    return tuple(Entry(**entry) for entry in fields)
+def bronze_tables(objects: ObjectStore, dataset: str | None = None) -> list[TableName]:
+    """The bronze tables that were begun: all, or those of one dataset. Raises `StoreError`."""
+    begun = objects.folders(Zone.BRONZE, "tables/")
+    return [TableName(Zone.BRONZE, name) for name in begun if dataset is None or parted(name)[0] == dataset]
+
+
+def bronze_heads(tables: Tables, dataset: str) -> Heads:
+    """A dataset's tables at their heads, by part. Raises `StoreError`."""
+    heads = (tables.open(name) for name in bronze_tables(tables.objects, dataset))
+    return {parted(head.name.name)[1]: head for head in heads if head is not None}

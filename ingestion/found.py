@@ -34,11 +34,11 @@ class Found:
 
     ``rows`` has the columns' stored names (of `ingestion.columns.safe_names`) and ``_line`` (Int64, from 1); ``header``
     has the names as found, in the same order. ``records`` were counted by other means than the rows, those in
-    ``rejects`` (Parquet, columns as `REJECTS`; None where there are none) included. ``part`` is empty for the file's main
-    table, else what tells it from the others, such as a sheet's name, as found; ``fragment`` is what the file's name is
-    given in ``_file`` after a ``#``: a sheet, a member of an archive. ``metadata`` is what the file says of columns, by
-    stored name: ``label``, ``missing``, ``codelist``; a name that could not be stored as found is its column's label.
-    ``check`` closes the account of values: it is given the Parquet file of the rows as they were found.
+    ``rejects`` (Parquet, columns as `REJECTS`; None where there are none) included. ``part`` is empty for the file's
+    main table, else what tells it from the others, such as a sheet's name, as found; ``fragment`` is what the file's
+    name is given in ``_file`` after a ``#``: a sheet, a member of an archive. ``metadata`` is what the file says of
+    columns, by stored name: ``label``, ``missing``, ``codelist``; a name that could not be stored as found is its
+    column's label. ``check`` closes the account of values: it is given the Parquet file of the rows as they were found.
     """
 
     rows: pl.LazyFrame

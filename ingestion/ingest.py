@@ -4,18 +4,21 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Several
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.errors import Conflict
 from catalog.failpoints import reach
 from catalog.objects import Sequence, require_versions
 from catalog.tables import Tables
-from catalog.zones import TableName, Zone
+from catalog.zones import Zone, dataset_of
 from ingestion import landing
 from ingestion.absorb import Absorber, Read, Workshop
-from ingestion.batch import Finished, Finisher
+from ingestion.batch import Finished, Finisher, bronze_heads
 from ingestion.manifest import Delivery, Manifest, datasets_begun, decode, encode, manifests, now
+from ingestion.options import DatasetPolicy
 from ingestion.parser import Parser, ParserLimits
 
 ROUNDS_MAX = 1000
@@ -25,22 +28,25 @@ Told = Read | Finished
 
 @dataclass(frozen=True)
 class Policy:
-    """How files are taken in: the parser's limits, and what a changed file under an old name does, by dataset.
+    """How files are taken in: the parser's limits, and what becomes of each dataset's files.
 
-    ``replace``: the old delivery's rows go and the new ones come, in one commit; ``append``: they are added.
-    ``scratch`` is a folder for files in work, some hundred megabytes beside the largest raw file; None: one of the
-    system's.
+    ``dataset_of`` gives the dataset that a landing key belongs to; ``routed`` says that it is not the keys' own folders
+    alone that tell. ``scratch`` is a folder for files in work, some hundred megabytes beside the largest raw file;
+    None: one of the system's. ``run`` names the run that this is a part of.
     """
 
     limits: ParserLimits
-    on_correction: Mapping[str, str] = field(default_factory=dict)
-    on_correction_default: str = "replace"
+    datasets: Mapping[str, DatasetPolicy] = field(default_factory=dict)
+    default: DatasetPolicy = field(default_factory=DatasetPolicy)
+    dataset_of: Callable[[str], str] = dataset_of
+    is_routed: bool = False
     wait_s_max: float = 2.0
     scratch: Path | None = None
+    run: str = ""
 
-    def of(self, dataset: str) -> str:
-        """What a correction does to a dataset."""
-        return self.on_correction.get(dataset, self.on_correction_default)
+    def of(self, dataset: str) -> DatasetPolicy:
+        """What becomes of a dataset's files."""
+        return self.datasets.get(dataset, self.default)
 
 
 def ingest(
@@ -59,11 +65,11 @@ def ingest(
         for _ in range(ROUNDS_MAX):
             numbers: dict[str, int] = {}
             for dataset in datasets_begun(tables.objects):
-                if wanted and dataset not in wanted:
-                    continue
-                numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
-                finished += _tell(done, told)
-            found = landing.find(tables.objects, wanted)
+                # What another dataset's open batch holds may be routed to a wanted one by now: it is not to come twice.
+                if not wanted or dataset in wanted or policy.is_routed:
+                    numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
+                    finished += _tell(done, told)
+            found = landing.find(tables.objects, wanted, policy.dataset_of)
             plans = {dataset: landing.first(deliveries) for dataset, deliveries in found.items()}
             fresh = {dataset: planned for dataset, planned in plans.items() if not seen.issuperset(planned)}
             if not fresh:
@@ -74,6 +80,30 @@ def ingest(
                 seen.update(*(batch.manifest.deliveries for batch in done))
                 finished += _tell(done, told)
     return finished
+
+
+def retake(
+    tables: Tables,
+    policy: Policy,
+    dataset: str,
+    deliveries: Several[Delivery],
+    told: Callable[[Told], None] = lambda _: None,
+) -> list[Finished]:
+    """Do to a dataset's old deliveries what they say, read again or taken back, in one batch of their own.
+
+    The batches that were finished on the way, this one last. Safe to run twice at a time and to kill: the batch is
+    begun or not, and whoever ingests next finishes it. Raises `StoreError`, and `Conflict` after many rivals.
+    """
+    finished: list[Finished] = []
+    with _finisher(tables, policy, told) as finisher:
+        for _ in range(ROUNDS_MAX):
+            number, done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
+            finished += _tell(done, told)
+            plan = _plan(tables, policy, dataset, number + 1, tuple(deliveries))
+            if Sequence(tables.objects, Zone.CATALOG, manifests(dataset)).create(plan.number, encode(plan)):
+                reach("manifest.created")
+                return [*finished, *_tell([finisher.finish(plan)], told)]
+    raise Conflict(f"other batches of {dataset} were first, again and again", next="run again: nothing is lost")
 
 
 def _tell(done: list[Finished], told: Callable[[Told], None]) -> list[Finished]:
@@ -91,7 +121,7 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
             workshop = Workshop(parser, scratch, told)
             yield Finisher(
                 tables,
-                lambda manifest, head: Absorber(tables, workshop, manifest, head),
+                lambda manifest, heads: Absorber(tables, workshop, manifest, heads),
             )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -120,19 +150,20 @@ def _was_finished(finisher: Finisher, manifest: Manifest, wait_s_max: float) -> 
 
 
 def _plan(tables: Tables, policy: Policy, dataset: str, number: int, deliveries: tuple[Delivery, ...]) -> Manifest:
-    """A batch of these deliveries, on the table as it is.
+    """A batch of these deliveries, on the dataset's tables as they are.
 
     ``number`` was looked up before landing was listed: had another batch been finished in between, it would have this
     number, and so nothing that it took can be in the plan.
     """
-    head = tables.open(TableName(Zone.BRONZE, dataset))
+    heads = bronze_heads(tables, dataset)
     return Manifest(
         dataset=dataset,
         number=number,
         deliveries=deliveries,
-        bronze_version=None if head is None else head.version,
+        versions={head.name.name: head.version for head in heads.values()},
         begun_at=now(),
-        on_correction=policy.of(dataset),
+        policy=policy.of(dataset),
+        run=policy.run,
     )
 
 

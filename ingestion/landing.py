@@ -1,7 +1,7 @@
 """The inbox: what lies in landing, by dataset and in order, and how a version leaves it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from catalog.errors import UnsafeStore
@@ -14,22 +14,24 @@ BATCH_FILES_MAX = 10_000
 BATCH_BYTES_MAX = 10 * 10**9
 
 
-def find(objects: ObjectStore, datasets: Iterable[str] = ()) -> dict[str, tuple[Delivery, ...]]:
+def find(
+    objects: ObjectStore, datasets: Iterable[str] = (), route: Callable[[str], str] = dataset_of
+) -> dict[str, tuple[Delivery, ...]]:
     """Everything in landing by dataset (all, or those named): by key, and of one key the oldest version first.
 
-    A marker withdraws the versions of its key that are older. A folder's placeholder is no delivery. Raises
-    `UnsafeStore` for a version without an id, which cannot be deleted without the newer object of its name, and
-    `StoreError`.
+    ``route`` gives the dataset of a key. A marker withdraws the versions of its key that are older. A folder's
+    placeholder is no delivery. Raises `UnsafeStore` for a version without an id, which cannot be deleted without the
+    newer object of its name, and `StoreError`.
     """
     wanted = set(datasets)
     by_key: dict[str, list[VersionInfo]] = defaultdict(list)
     for version in objects.list_versions(Zone.LANDING):
-        if not version.key.endswith("/") and (not wanted or dataset_of(version.key) in wanted):
+        if not version.key.endswith("/") and (not wanted or route(version.key) in wanted):
             _require_id(version)
             by_key[version.key].append(version)
     found: dict[str, list[Delivery]] = defaultdict(list)
     for key in sorted(by_key):
-        found[dataset_of(key)] += in_order(by_key[key])
+        found[route(key)] += in_order(by_key[key])
     return {dataset: tuple(deliveries) for dataset, deliveries in sorted(found.items())}
 
 

@@ -2,21 +2,43 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
 
 import psutil
 
 from catalog.formats import opened, stored
 from catalog.objects import ObjectStore, VersionInfo
-from catalog.zones import TableName, Zone
+from catalog.zones import Zone
+from ingestion.options import DatasetPolicy
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 knew one table a dataset, and of its policy ``on_correction`` only."""
+
+Patches: TypeAlias = Mapping[str, Mapping[int, str]]
+"""What a person mended of a delivery: by file, as rows name it in ``_file``, and by line, the record's new text."""
+
+
+class Kind(StrEnum):
+    """What a batch does with a delivery."""
+
+    LANDED = "landed"
+    """Its file lies in landing: it is archived, read, and cleared."""
+    REPLAY = "replay"
+    """Its file is in the archive: it is read again, and takes the place of its earlier reading."""
+    RETRACT = "retract"
+    """Its file was wrong: the rows of that name go."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One version of one landing key, or the marker that deleted the versions before it."""
+    """One version of one landing key, or the marker that deleted the versions before it; or what is done to an old one.
+
+    ``origin`` names the delivery whose archived bytes are read again, with its ``patches``.
+    """
 
     key: str
     version_id: str
@@ -24,6 +46,14 @@ class Delivery:
     modified: datetime
     is_marker: bool = False
     is_withdrawn: bool = False
+    kind: Kind = Kind.LANDED
+    origin: str | None = None
+    patches: Patches = field(default_factory=dict, hash=False)
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether its file is, or was, in landing."""
+        return self.kind == Kind.LANDED
 
     @property
     def version(self) -> VersionInfo:
@@ -35,29 +65,25 @@ class Delivery:
 class Manifest:
     """Batch ``number`` of a dataset: created once, finished by anyone, any number of times.
 
-    ``on_correction``, "replace" or "append", is the dataset's policy when the batch was begun: whoever finishes it
-    keeps to that. ``begun_by`` and ``begun_at`` decide nothing: they let a second ingester wait a little before it
-    helps.
+    ``versions`` are those of the dataset's tables when it was begun, by table; ``policy`` is the dataset's at that
+    time: whoever finishes the batch keeps to it. ``run`` names the run that began it. ``begun_by`` and ``begun_at``
+    decide nothing: they let a second ingester wait a little before it helps.
     """
 
     dataset: str
     number: int
     deliveries: tuple[Delivery, ...]
-    bronze_version: int | None
+    versions: Mapping[str, int]
     begun_at: datetime
-    on_correction: str
+    policy: DatasetPolicy
+    run: str = ""
     begun_by: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
-
-    @property
-    def table(self) -> TableName:
-        """The bronze table that the rows go to."""
-        return TableName(Zone.BRONZE, self.dataset)
 
     @property
     def name(self) -> str:
         """The batch's name, and the operation id of its commit.
 
-        >>> Manifest("flights", 12, (), None, datetime(2026, 1, 1), "replace").name
+        >>> Manifest("flights", 12, (), {}, datetime(2026, 1, 1), DatasetPolicy()).name
         'flights/00000012'
         """
         return f"{self.dataset}/{self.number:08d}"
@@ -70,15 +96,15 @@ class Manifest:
     @property
     def is_replacing(self) -> bool:
         """Whether a changed file under an old name takes the place of the older delivery."""
-        return self.on_correction == "replace"
+        return self.policy.on_correction == "replace"
 
     def delivery(self, index: int) -> str:
         """The name of one delivery, which its rows carry as ``_batch``."""
         return f"{self.name}/{index:06d}"
 
     def archive(self, index: int) -> str:
-        """The key of a delivery's raw bytes in the bronze bucket."""
-        return f"raw/{self.delivery(index)}"
+        """The key of a delivery's raw bytes in the bronze bucket: those of its origin, where it is read again."""
+        return archive_of(self.deliveries[index].origin or self.delivery(index))
 
     def object(self, name: str) -> str:
         """The key of one of the batch's own objects in the catalog bucket."""
@@ -105,18 +131,44 @@ def datasets_begun(objects: ObjectStore) -> list[str]:
 
 def encode(manifest: Manifest) -> bytes:
     """The manifest as it is stored."""
-    return stored(asdict(manifest), version=FORMAT)
+    fields = asdict(manifest) | {"policy": manifest.policy.as_dict()}
+    return stored(fields, version=FORMAT)
 
 
 def decode(body: bytes) -> Manifest:
     """A stored manifest. Raises `UsageError` for one of a newer format."""
     fields = opened(body, newest=FORMAT, what="a batch's manifest")
-    fields["begun_at"] = datetime.fromisoformat(fields["begun_at"])
-    fields["deliveries"] = tuple(
-        Delivery(**(delivery | {"modified": datetime.fromisoformat(delivery["modified"])}))
-        for delivery in fields["deliveries"]
+    fields = fields if "policy" in fields else _from_format_1(fields)
+    return Manifest(
+        **fields
+        | {
+            "begun_at": datetime.fromisoformat(fields["begun_at"]),
+            "policy": DatasetPolicy.from_dict(fields["policy"]),
+            "deliveries": tuple(map(_delivery, fields["deliveries"])),
+        }
     )
-    return Manifest(**fields)
+
+
+def archive_of(delivery: str) -> str:
+    """The key of a delivery's raw bytes in the bronze bucket.
+
+    >>> archive_of("flights/00000012/000003")
+    'raw/flights/00000012/000003'
+    """
+    return f"raw/{delivery}"
+
+
+def _delivery(values: dict[str, Any]) -> Delivery:
+    patches = {file: {int(line): text for line, text in p.items()} for file, p in values.get("patches", {}).items()}
+    kind = Kind(values.get("kind", Kind.LANDED))
+    modified = datetime.fromisoformat(values["modified"])
+    return Delivery(**values | {"modified": modified, "kind": kind, "patches": patches})
+
+
+def _from_format_1(fields: dict[str, Any]) -> dict[str, Any]:
+    version, on_correction = fields.pop("bronze_version"), fields.pop("on_correction")
+    versions = {} if version is None else {fields["dataset"]: version}
+    return fields | {"versions": versions, "policy": {"on_correction": on_correction}}
 
 
 def now() -> datetime:

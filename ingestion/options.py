@@ -18,11 +18,11 @@ class Column:
 class ReadOptions:
     """How a dataset's files are read; None, and what is empty, is found out from each file.
 
-    ``format`` is a name of `ingestion.formats.detect`. ``encoding``, ``delimiter``, ``quote`` (empty: none), ``escape``,
-    ``comment``, ``skip_lines`` (above the header), ``header_lines`` (0: there is none) and ``names`` (of columns without
-    a header) pin a text table's dialect; ``fixed`` is the layout of fixed-width text. ``sheets`` and ``members`` choose
-    sheets of a workbook and members of an archive by patterns as in a shell; ``records`` names the element of XML, or
-    the key of JSON, that repeats; ``apart`` gives each member of an archive a table of its own.
+    ``format`` is a name of `ingestion.formats.detect`. ``encoding``, ``delimiter``, ``quote`` (empty: none),
+    ``escape``, ``comment``, ``skip_lines`` (above the header), ``header_lines`` (0: there is none) and ``names`` (of
+    columns without a header) pin a text table's dialect; ``fixed`` is the layout of fixed-width text. ``sheets`` and
+    ``members`` choose sheets of a workbook and members of an archive by patterns as in a shell; ``records`` names the
+    element of XML, or the key of JSON, that repeats; ``apart`` gives each member of an archive a table of its own.
     """
 
     format: str | None = None
@@ -53,7 +53,9 @@ class ReadOptions:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ReadOptions":
         """The options that `as_dict` gave."""
-        tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        tuples: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
         if "fixed" in tuples:
             tuples["fixed"] = tuple(Column(**column) for column in tuples["fixed"])
         return cls(**tuples)
@@ -65,8 +67,8 @@ class DatasetPolicy:
 
     ``on_correction``, for other bytes under an old name: ``replace`` (the old rows go and the new ones come, in one
     commit), ``append`` or ``refuse``. ``on_duplicate``, for the same bytes under another name: ``take``, ``skip`` or
-    ``refuse``. ``drift``, for other columns than the table's: ``evolve``, ``rescue``, ``freeze`` or ``quarantine``. Beyond
-    ``bad_share_max`` (of its records) or ``bad_rows_max`` a file waits whole.
+    ``refuse``. ``drift``, for other columns than the table's: ``evolve``, ``rescue``, ``freeze`` or ``quarantine``.
+    Beyond ``bad_share_max`` (of its records) or ``bad_rows_max`` a file waits whole.
     """
 
     on_correction: str = "replace"

@@ -17,11 +17,11 @@ from ingestion.options import DatasetPolicy
 class ParseRequest:
     """Read one local file into Parquet files below the folder ``out``, which the worker makes.
 
-    ``name`` is the landing key: its extension is looked at, and it goes into every row as ``_file``, with a ``#`` and the
-    part of the file where it has several; so do ``batch`` and ``ingested_at`` (with a zone). ``tables`` has the value
-    columns of the dataset's tables that have rows, by table (empty: the main one); what is not among them takes the
-    columns that the file has. ``patches`` are a person's corrections: by the file, as its rows name it in ``_file``, and the
-    line on which a record begins.
+    ``name`` is the landing key: its extension is looked at, and it goes into every row as ``_file``, with a ``#`` and
+    the part of the file where it has several; so do ``batch`` and ``ingested_at`` (with a zone). ``tables`` has the
+    value columns of the dataset's tables that have rows, by table (empty: the main one); what is not among them takes
+    the columns that the file has. ``patches`` are a person's corrections: by the file, as its rows name it in
+    ``_file``, and the line on which a record begins.
     """
 
     path: Path
@@ -61,8 +61,8 @@ class Part:
 class Rejected:
     """A file, or a part of one, that was refused whole.
 
-    By which ``rule``, why, on which physical ``line`` where there is one; ``file`` is empty for the whole file, else its
-    name with the part.
+    By which ``rule``, why, on which physical ``line`` where there is one; ``file`` is empty for the whole file, else
+    its name with the part.
     """
 
     rule: str

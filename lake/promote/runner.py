@@ -14,7 +14,7 @@ import polars as pl
 from catalog.errors import DataRefused, LakeError
 from catalog.log import Commit
 from catalog.objects import ObjectStore
-from catalog.quarantine import SCHEMA
+from catalog.quarantine import SCHEMA, WAITING
 from catalog.tables import Change, Snapshot, Tables, storable
 from catalog.zones import TableName, Zone
 from lake.promote.account import count_rows, require_balance
@@ -215,11 +215,16 @@ class _Task:
         """Put the rejected rows beside the catalog, in the columns of its quarantine; the commit names the object."""
         if verdict.rejects is None:
             return None
-        rows = verdict.rejects.with_columns(
+        rows = verdict.rejects.with_row_index("number", offset=1).with_columns(
+            id=pl.concat_str(pl.lit(f"{self.operation}:"), pl.col("number").cast(pl.String)),
             source=pl.lit(self.operation),
             table=pl.lit(str(self.job.table)),
             stage=pl.lit("promote"),
+            delivery=pl.lit(None, pl.String),
             archived_as=pl.lit(None, pl.String),
+            run=pl.lit(self.desk.run),
+            status=pl.lit(WAITING),
+            done_by=pl.lit(None, pl.String),
             at=pl.lit(datetime.now(UTC)),
         ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
         key = f"rejects/{self.job.table}/{self.operation}.parquet"

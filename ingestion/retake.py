@@ -1,0 +1,117 @@
+"""The way back: what is in the archive is read again, and a file that was wrong is taken back."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from catalog.errors import NotFound, UsageError
+from catalog.ledger import Fate, entries_named, entries_of
+from catalog.tables import Tables
+from ingestion.batch import Finished
+from ingestion.ingest import Policy, Told, retake
+from ingestion.manifest import Delivery, Kind, Patches
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A delivery to read again from its archived bytes, by its name in the ledger.
+
+    ``patches`` are what a person mended of it: by file, as rows name it in ``_file``, and by the line on which a record
+    begins, the text to read there.
+    """
+
+    delivery: str
+    patches: Patches = field(default_factory=dict)
+
+
+def replay(
+    tables: Tables, policy: Policy, replays: Sequence[Replay], told: Callable[[Told], None] = lambda _: None
+) -> list[Finished]:
+    """Read archived deliveries again, by the policy as it is now; each takes the place of its earlier reading at once.
+
+    So nothing is replayed twice, however often it is asked: what a reading brought goes when the next one comes. A
+    delivery whose place a later one took is not read. Raises `NotFound`, `UsageError`, `StoreError`.
+    """
+    entries = entries_of(tables, {replay.delivery for replay in replays})
+    by_dataset: dict[str, dict[str, Delivery]] = defaultdict(dict)
+    for wanted in replays:
+        entry = _archived(wanted, entries)
+        origin = entry["origin"] or entry["delivery"]
+        patches = _merged(_patches(entries, origin), wanted.patches)
+        by_dataset[entry["dataset"]][origin] = _delivery(entry, Kind.REPLAY, origin, patches)
+    return _retaken(tables, policy, by_dataset, told)
+
+
+def retract(
+    tables: Tables, policy: Policy, files: Iterable[str], told: Callable[[Told], None] = lambda _: None
+) -> list[Finished]:
+    """Take files back, by their landing names: their rows go in one commit, their bytes stay in the archive.
+
+    Dropped again, they come in again. Raises `NotFound` for a name that never came, before anything is done, and
+    `StoreError`.
+    """
+    wanted = set(files)
+    newest = {(entry["dataset"], entry["file"]): entry for entry in entries_named(tables, wanted)}
+    if unknown := sorted(wanted - {file for _, file in newest}):
+        known = [entry["file"] for entry in entries_named(tables, None)]
+        raise NotFound(f"no file {unknown[0]} was ever taken in", next=_near(unknown[0], known))
+    by_dataset: dict[str, dict[str, Delivery]] = defaultdict(dict)
+    for (dataset, file), entry in newest.items():
+        if entry["fate"] != Fate.RETRACTED:
+            by_dataset[dataset][file] = _delivery(entry, Kind.RETRACT, None, {})
+    return _retaken(tables, policy, by_dataset, told)
+
+
+def _retaken(
+    tables: Tables, policy: Policy, by_dataset: Mapping[str, Mapping[str, Delivery]], told: Callable[[Told], None]
+) -> list[Finished]:
+    finished: list[Finished] = []
+    for dataset, deliveries in sorted(by_dataset.items()):
+        finished += retake(tables, policy, dataset, [deliveries[name] for name in sorted(deliveries)], told)
+    return finished
+
+
+def _archived(wanted: Replay, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    entry = next((entry for entry in entries if entry["delivery"] == wanted.delivery), None)
+    if entry is None:
+        raise NotFound(
+            f"the ledger has no delivery {wanted.delivery}", next="lake quarantine lists those that wait"
+        )
+    if entry["archived_as"] is None:
+        raise UsageError(
+            f"{entry['file']} was {entry['fate']} and has no bytes in the archive", next="drop the file again"
+        )
+    return entry
+
+
+def _patches(entries: Iterable[dict[str, Any]], origin: str) -> Patches:
+    """What was mended of a delivery by its newest reading."""
+    patches: Patches = {}
+    for entry in entries:
+        if entry["origin"] == origin:
+            patches = json.loads(entry["details"] or "{}").get("patches", {})
+    return {file: {int(line): text for line, text in lines.items()} for file, lines in patches.items()}
+
+
+def _merged(older: Patches, newer: Patches) -> Patches:
+    return {file: {**older.get(file, {}), **newer.get(file, {})} for file in {*older, *newer}}
+
+
+def _delivery(entry: dict[str, Any], kind: Kind, origin: str | None, patches: Patches) -> Delivery:
+    return Delivery(
+        key=entry["file"],
+        version_id=entry["version_id"],
+        size_bytes=entry["size_bytes"],
+        modified=entry["arrived_at"],
+        kind=kind,
+        origin=origin,
+        patches=patches,
+    )
+
+
+def _near(file: str, known: Iterable[str]) -> str:
+    near = get_close_matches(file, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else 'lake query "select file, fate from catalog.ledger" lists them'
