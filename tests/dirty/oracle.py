@@ -1,0 +1,221 @@
+"""Compares what was read with what was written: nothing lost, doubled or altered without a reason.
+
+A record that was written is once in the rows, exactly and with its line, or once in the rejects, with its raw text; or
+the whole file is refused. A reader may misunderstand a file, so long as it sets aside what it misunderstood.
+"""
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.dirty.cells import is_told
+from tests.dirty.outcome import Broken, Read, Refused, Reject
+from tests.dirty.tables import WIDE, Cells
+from tests.dirty.writers import LINE_END, Piece, Placed, Written
+
+REMARKS = (
+    "header as row",
+    "first record as header",
+    "other header, said",
+    "extra row",
+    "sound rejected",
+    "recoded",
+)
+"""What a reader may do that is not exact, the worst first; all of it leaves a trace."""
+
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+
+
+def judge(written: Written, got: Read | Refused) -> str:
+    """The outcome in a word or two; raises `Broken` where something is lost, doubled or altered in silence."""
+    if isinstance(got, Refused):
+        return f"refused: {got.rule}"
+    return _Comparison(written, got).outcome()
+
+
+class _Comparison:
+    """Goes through what was written, and strikes out what was read."""
+
+    def __init__(self, written: Written, got: Read) -> None:
+        self.written = written
+        self.got = got
+        self.told = is_told(written)
+        self.remarks: set[str] = set()
+        self.rows = dict(got.rows)
+        self.covering = self._covering()
+        self.encoding = _codec(str(got.dialect.get("encoding", "utf-8")))
+
+    def outcome(self) -> str:
+        """Compare everything; the worst of what is allowed."""
+        doubled = [line for line, count in Counter(line for line, _ in self.got.rows).items() if count > 1]
+        if doubled:
+            raise Broken(f"line {doubled[0]} is the line of several rows")
+        if [line for line, _ in self.got.rows] != sorted(self.rows):
+            raise Broken("the rows are not in the order of the file")
+        if self.got.lines != self.written.lines:
+            raise Broken(f"{self.got.lines} lines were counted, there are {self.written.lines}")
+        for placed in self.written.placed():
+            getattr(self, f"_{placed.piece.kind}")(placed)
+        if self.rows:
+            line, cells = next(iter(self.rows.items()))
+            raise Broken(f"a row that nobody wrote, on line {line}: {cells}")
+        self._check_header()
+        return next((remark for remark in REMARKS if remark in self.remarks), "exact")
+
+    def _record(self, placed: Placed) -> None:
+        if placed.piece.damage:
+            self._damaged(placed)
+        elif not self._is_row(placed) and not self._is_first_as_header(placed):
+            self._check_rejected(placed)
+            self.remarks.add("sound rejected")
+
+    def _other(self, placed: Placed) -> None:
+        """A line of a second table: a row as it stands, or a reject."""
+        if not self._is_row(placed):
+            self._check_rejected(placed)
+
+    def _again(self, placed: Placed) -> None:
+        if placed.first in self.rows:
+            raise Broken(f"the header that is repeated on line {placed.first} became a row")
+        self._check_rejected(placed)
+
+    def _note(self, placed: Placed) -> None:
+        if not self._is_extra(placed):
+            self._check_rejected(placed)
+
+    def _title(self, placed: Placed) -> None:
+        self._is_extra(placed)
+
+    _comment = _title
+
+    def _blank(self, placed: Placed) -> None:
+        if placed.first in self.rows and self.rows[placed.first] == ("",) and self.written.table.width == 1:
+            del self.rows[placed.first]
+
+    def _header(self, placed: Placed) -> None:
+        if self._is_row(placed):
+            if not self.got.said:
+                raise Broken(f"the header on line {placed.first} became a row, and nothing says so")
+            self.remarks.add("header as row")
+
+    def _damaged(self, placed: Placed) -> None:
+        """Each line of a damaged record is a row as it stands, or covered by a reject."""
+        if placed.first in self.rows and self._is_row(placed):
+            return
+        lines = LINE_END.split(placed.piece.text)
+        for number, text in enumerate(lines, start=placed.first):
+            row = self.rows.pop(number, None)
+            rest = "\n".join(lines[number - placed.first :])
+            if row is not None and row not in {self._literal(text), self._literal(rest)}:
+                raise Broken(f"damaged ({placed.piece.damage}) and altered on line {number}: {row}")
+            if row is None and text and number not in self.covering:
+                raise Broken(f"damaged ({placed.piece.damage}) and lost on line {number}: {text!r}")
+            if row is not None and number in self.covering:
+                raise Broken(f"damaged ({placed.piece.damage}) and doubled on line {number}: {text!r}")
+
+    def _is_row(self, placed: Placed) -> bool:
+        row = self.rows.pop(placed.first, None)
+        if row is None:
+            return False
+        if row not in self._accepted(placed.piece):
+            raise Broken(f"line {placed.first} was {placed.piece.cells or placed.piece.text!r}, became {row}")
+        both = [line for line in range(placed.first, placed.last + 1) if line in self.covering]
+        if both:
+            raise Broken(f"line {both[0]} is in a row, and in the rejects")
+        return True
+
+    def _is_extra(self, placed: Placed) -> bool:
+        """Whether what is no record became a row as it stands, which a reader may think."""
+        if placed.first not in self.rows:
+            return False
+        if placed.piece.text.count(self.written.writing.delimiter) + 1 != self.written.table.width:
+            raise Broken(f"line {placed.first}, {placed.piece.text!r}, became a row of another width")
+        self.remarks.add("extra row")
+        return self._is_row(placed)
+
+    def _is_first_as_header(self, placed: Placed) -> bool:
+        """Whether a reader took the first record for names, and says so, where no column tells them apart."""
+        first = next(piece for piece in self.written.pieces if piece.kind == "record")
+        taken = placed.piece is first and not self.written.table.head and self.got.header in self._accepted(first)
+        if taken and not self.told and self.got.said:
+            self.remarks.add("first record as header")
+            return True
+        return False
+
+    def _check_rejected(self, placed: Placed) -> None:
+        """Each line of a piece is in the rejects, with its text."""
+        for number, text in enumerate(LINE_END.split(placed.piece.text), start=placed.first):
+            if not text and placed.first < placed.last:
+                continue
+            reject = self.covering.get(number)
+            if reject is None:
+                raise Broken(f"line {number} is lost: {placed.piece.text!r}")
+            if not any(_contains(reject.record, seen) for seen in self._seen(text)):
+                raise Broken(f"line {number} is rejected as another text: {text!r}, {reject.record!r}")
+
+    def _covering(self) -> dict[int, Reject]:
+        """The reject by each physical line that it takes."""
+        covering: dict[int, Reject] = {}
+        for reject in self.got.rejects:
+            if not reject.rule or not reject.message:
+                raise Broken(f"line {reject.line} is rejected without a reason")
+            for line in range(reject.line, reject.line + len(LINE_END.findall(reject.record.rstrip("\r\n"))) + 1):
+                if line in covering:
+                    raise Broken(f"line {line} is rejected twice")
+                covering[line] = reject
+        return covering
+
+    def _check_header(self) -> None:
+        expected = self.written.table.names if self.written.table.head else None
+        if expected is None or self.got.header in {tuple(cells) for cells in self._recoded(expected)}:
+            return
+        if not self.got.said:
+            raise Broken(f"the header is {self.got.header}, not {expected}, and nothing says so")
+        self.remarks.add("other header, said")
+
+    def _accepted(self, piece: Piece) -> set[Cells]:
+        """The rows that a piece may become."""
+        accepted = set(self._recoded(piece.cells)) if piece.cells is not None else set()
+        if piece.damage or piece.cells is None:
+            accepted.add(self._literal(piece.text))
+        if piece.raw is not None:
+            accepted.add(tuple(piece.raw.decode(self.encoding, "replace").split(self.written.writing.delimiter)))
+        if self.written.writing.delimiter == ", ":
+            accepted |= {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in accepted}
+        return accepted
+
+    def _literal(self, text: str) -> Cells:
+        """A record's cells with nothing taken for a quote."""
+        cells = text.split(self.written.writing.delimiter)
+        return tuple(next(iter(self._recoded(tuple(cells)))))
+
+    def _recoded(self, cells: Cells) -> Iterator[Cells]:
+        """Cells as they are; else as they look in the code page that the reader took the file for, and named."""
+        yield cells
+        if self.written.writing.encoding not in WIDE and self.got.said:
+            seen = tuple("".join(self._seen_as(cell)) for cell in cells)
+            if seen != cells:
+                self.remarks.add("recoded")
+                yield seen
+
+    def _seen(self, text: str) -> Iterator[str]:
+        yield text
+        yield from self._seen_as(text)
+
+    def _seen_as(self, text: str) -> Iterator[str]:
+        yield text.encode(self.written.writing.encoding, "replace").decode(self.encoding, "replace")
+
+
+def _contains(record: str, text: str) -> bool:
+    """Whether a raw record holds a text; what is beyond ASCII may be shown in another way, as it may not be decoded."""
+    record, text = LINE_END.sub("\n", record), LINE_END.sub("\n", text)
+    parts = _BEYOND_ASCII.split(text)
+    return text in record or re.search(".{0,40}?".join(map(re.escape, parts)), record, re.DOTALL) is not None
+
+
+def _codec(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise Broken(f"an encoding that nobody knows: {name}") from None

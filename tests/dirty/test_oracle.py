@@ -1,0 +1,109 @@
+"""The oracle lets the truth pass, and notices every lie: else a campaign that finds nothing says nothing."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.dirty.damage import damaged_files
+from tests.dirty.files import files
+from tests.dirty.oracle import judge
+from tests.dirty.outcome import Broken, Read, Refused, Reject
+from tests.dirty.writers import Written
+
+FIXED = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+
+def truth(written: Written) -> Read:
+    """What a reader gives who was there when the file was written."""
+    rows, rejects = [], []
+    for placed in written.placed():
+        piece = placed.piece
+        if piece.kind == "record" and not piece.damage and piece.cells is not None:
+            rows.append((placed.first, piece.cells))
+        elif piece.kind in {"record", "other", "again", "note"} and piece.text:
+            rejects.append(Reject(placed.first, "rule", "a reason", piece.text))
+    names = written.table.names if written.table.head else tuple(map(str, range(written.table.width)))
+    dialect = {"encoding": written.writing.encoding}
+    return Read(names, tuple(rows), tuple(rejects), len(rows) + len(rejects), written.lines, dialect, ())
+
+
+@FIXED
+@given(files() | damaged_files())
+def test_the_truth_is_exact(written: Written) -> None:
+    assert judge(written, truth(written)) == "exact"
+
+
+@FIXED
+@given(files(), st.data())
+def test_a_changed_cell_is_noticed(written: Written, data: st.DataObject) -> None:
+    told = truth(written)
+    line, cells = told.rows[0]
+    column = data.draw(st.integers(0, len(cells) - 1))
+    changed = (*cells[:column], cells[column] + data.draw(st.sampled_from(["0", " "])), *cells[column + 1 :])
+    with pytest.raises(Broken, match="became"):
+        judge(written, replace(told, rows=((line, changed), *told.rows[1:])))
+
+
+@FIXED
+@given(files())
+def test_a_lost_row_is_noticed(written: Written) -> None:
+    told = truth(written)
+    with pytest.raises(Broken, match="is lost"):
+        judge(written, replace(told, rows=told.rows[:-1]))
+
+
+@FIXED
+@given(files())
+def test_a_row_twice_is_noticed(written: Written) -> None:
+    told = truth(written)
+    with pytest.raises(Broken, match="several rows"):
+        judge(written, replace(told, rows=(*told.rows, told.rows[-1])))
+    line, cells = told.rows[-1]
+    rejected = Reject(line, "rule", "a reason", written.writing.record(cells))
+    with pytest.raises(Broken, match="and in the rejects"):
+        judge(written, replace(told, rejects=(*told.rejects, rejected)))
+
+
+@FIXED
+@given(files())
+def test_a_wrong_line_is_noticed(written: Written) -> None:
+    told = truth(written)
+    (line, cells), *others = told.rows[::-1]
+    with pytest.raises(Broken):
+        judge(written, replace(told, rows=(*others[::-1], (line + 1, cells))))
+
+
+@FIXED
+@given(damaged_files())
+def test_a_reject_that_is_lost_altered_or_without_a_reason_is_noticed(written: Written) -> None:
+    told = truth(written)
+    assume(told.rejects)
+    reject = told.rejects[0]
+    with pytest.raises(Broken, match="lost"):
+        judge(written, replace(told, rejects=told.rejects[1:]))
+    with pytest.raises(Broken, match="without a reason"):
+        judge(written, replace(told, rejects=(replace(reject, message=""), *told.rejects[1:])))
+
+
+@FIXED
+@given(files())
+def test_a_wrong_header_is_noticed_unless_it_is_said(written: Written) -> None:
+    assume(written.table.head)
+    told = replace(truth(written), header=tuple(f"column_{number}" for number in range(written.table.width)))
+    with pytest.raises(Broken, match="the header is"):
+        judge(written, told)
+    assert judge(written, replace(told, said=("no header",))) == "other header, said"
+
+
+@FIXED
+@given(files())
+def test_another_number_of_lines_is_noticed(written: Written) -> None:
+    told = truth(written)
+    with pytest.raises(Broken, match="lines were counted"):
+        judge(written, replace(told, lines=told.lines + 1))
+
+
+def test_a_refusal_is_counted_by_its_rule() -> None:
+    assert judge(None, Refused("dialect", "no delimiter")) == "refused: dialect"  # type: ignore[arg-type]
