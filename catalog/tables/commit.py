@@ -47,9 +47,10 @@ DETAILS = "lake.details"
 class Change:
     """What a commit is to do to a table: files that come and go, the schema after it, and what it tells of itself.
 
-    ``base`` is the head that was read, None where there is no table. The schema may differ from the base's only where
-    all of the base's rows go. ``metadata`` is JSON, and comes back as the `Snapshot.metadata` of the version that it
-    makes.
+    ``base`` is the head that was read, None where there is no table. While rows of the base stay, its schema may get
+    more columns, which are missing in these rows, and change in no other way. ``metadata`` is JSON, and comes back as
+    the `Snapshot.metadata` of the version that it makes. ``columns`` is what is known of columns (label, missing,
+    codelist), by name: it is written with a column that is new, or when all rows are, and then stays.
     """
 
     name: TableName
@@ -59,6 +60,7 @@ class Change:
     add: Sequence[DataFile] = ()
     remove: Sequence[DataFile] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def commit(objects: ObjectStore, change: Change) -> int:
@@ -72,12 +74,11 @@ def commit(objects: ObjectStore, change: Change) -> int:
     added = [_checked(objects, change, file) for file in change.add]
     if change.base is None:
         return _once(objects, change, "", -1, lambda: _create(objects, change, added))
-    _require_removable(change, change.base)
-    if difference(change.base.schema, change.schema):
-        return _reshape(objects, change, change.base, added)
-    handle = change.base.handle
-    actions: list[AddAction | RemoveAction] = [*map(_add, added), *map(_remove, change.remove)]
-    return _once(objects, change, "", change.base.version, lambda: _write(change, handle, actions, "append"))
+    base = change.base
+    _require_removable(change, base)
+    if len(change.remove) == len(base.files) and difference(base.schema, change.schema):
+        return _reshape(objects, change, base, added)
+    return _append(objects, change, base, added)
 
 
 def require_commit_info(objects: ObjectStore, name: TableName, version: int) -> dict[str, Any]:
@@ -105,6 +106,46 @@ def read_commit_info(objects: ObjectStore, name: TableName, version: int) -> dic
     return {}
 
 
+def _append(objects: ObjectStore, change: Change, base: Snapshot, added: list[DataFile]) -> int:
+    """Add and remove files; columns that are new come before, in a commit of their own.
+
+    A death between the two leaves a wider table with the same rows, on which the next attempt starts.
+    """
+    version, handle = base.version, base.handle
+    if set(change.schema) - set(base.schema):
+        version = _widen(objects, change, base)
+        handle = _reopen(objects, change.name, version)
+    elif differs := difference(base.schema, change.schema):
+        raise _narrowed(change, differs)
+    actions: list[AddAction | RemoveAction] = [*map(_add, added), *map(_remove, change.remove)]
+    return _once(objects, change, "", version, partial(_write, change, handle, actions, "append"))
+
+
+def _widen(objects: ObjectStore, change: Change, base: Snapshot) -> int:
+    """Add the columns that the base lacks; the version that has them.
+
+    delta-rs adds the feature for times without a zone with them. The handle is a new one, since this moves it on.
+    """
+    new = pl.Schema({name: dtype for name, dtype in change.schema.items() if name not in base.schema})
+    if differs := difference(pl.Schema(base.schema | new), change.schema):
+        raise _narrowed(change, differs)
+    handle, fields = _reopen(objects, change.name, base.version), to_delta(new, change.columns).fields
+
+    def add() -> None:
+        handle.alter.add_columns(
+            fields, commit_properties=_properties(change, ":columns"), post_commithook_properties=_HOOKS
+        )
+
+    return _once(objects, change, ":columns", base.version, add)
+
+
+def _narrowed(change: Change, differs: str) -> SchemaRefused:
+    return SchemaRefused(
+        f"{change.name}: the schema changes while rows stay ({differs})",
+        next="write every row anew, in the new schema: a job does so with mode replace",
+    )
+
+
 def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[DataFile]) -> int:
     """Replace all rows and the schema, in one overwrite; a feature that the new schema needs comes before it.
 
@@ -112,11 +153,6 @@ def _reshape(objects: ObjectStore, change: Change, base: Snapshot, added: list[D
     table afterwards. The handle is a new one, since adding a feature moves it on, and the base must stay where it is
     for another try.
     """
-    if len(change.remove) != len(base.files):
-        raise SchemaRefused(
-            f"{change.name}: the schema changes while rows stay ({difference(base.schema, change.schema)})",
-            next="write every row anew, in the new schema: a job does so with mode replace",
-        )
     version, handle = base.version, _reopen(objects, change.name, base.version)
     features = handle.protocol().writer_features or []
     if any(map(has_naive_time, change.schema.dtypes())) and "timestampNtz" not in features:
@@ -151,7 +187,7 @@ def _once(objects: ObjectStore, change: Change, step: str, after: int, write: Ca
 def _create(objects: ObjectStore, change: Change, added: list[DataFile]) -> None:
     create_table_with_add_actions(
         folder_uri(objects.endpoint, change.name),
-        to_delta(change.schema),
+        to_delta(change.schema, change.columns),
         list(map(_add, added)),
         mode="error",
         configuration=PROPERTIES,
@@ -165,7 +201,7 @@ def _write(change: Change, handle: DeltaTable, actions: list[AddAction | RemoveA
     handle.create_write_transaction(
         actions,
         mode,
-        to_delta(change.schema),
+        to_delta(change.schema, _known_columns(change)),
         commit_properties=_properties(change, ""),
         post_commithook_properties=_HOOKS,
     )
@@ -180,11 +216,19 @@ def _add_feature(change: Change, handle: DeltaTable) -> None:
     )
 
 
+def _known_columns(change: Change) -> dict[str, Mapping[str, str]]:
+    """What is known of columns after a table is written anew: what was known of those that it keeps, too."""
+    before = {} if change.base is None else change.base.columns
+    return {name: {**before.get(name, {}), **change.columns.get(name, {})} for name in change.schema}
+
+
 _HOOKS = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 def _properties(change: Change, step: str) -> CommitProperties:
-    told = {OPERATION: change.operation + step, DETAILS: {} if step else dict(change.metadata)}
+    """What a commit tells of itself; a step that comes before the change carries on what the base told."""
+    details = change.base.metadata if step and change.base is not None else change.metadata
+    told = {OPERATION: change.operation + step, DETAILS: dict(details)}
     return CommitProperties(custom_metadata=told, max_commit_retries=0)
 
 

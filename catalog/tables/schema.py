@@ -1,9 +1,12 @@
 """Which Polars types a Delta table holds without loss, and the schema in both forms."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow as pa
+from deltalake import Field
 from deltalake import Schema as DeltaSchema
 
 from catalog.errors import SchemaRefused, TypeRefused
@@ -116,9 +119,10 @@ def _inner(dtype: "PolarsDataType") -> pl.DataType:
     return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
-def to_delta(schema: pl.Schema) -> DeltaSchema:
-    """The Delta schema of a Polars schema."""
-    return DeltaSchema.from_arrow(schema.to_frame().to_arrow().schema)
+def to_delta(schema: pl.Schema, columns: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> DeltaSchema:
+    """The Delta schema of a Polars schema, with what is known of its ``columns``."""
+    plain = DeltaSchema.from_arrow(schema.to_frame().to_arrow().schema)
+    return DeltaSchema([Field(f.name, f.type, f.nullable, dict(columns.get(f.name, {}))) for f in plain.fields])
 
 
 def from_delta(schema: DeltaSchema) -> pl.Schema:

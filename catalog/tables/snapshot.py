@@ -38,6 +38,13 @@ class Snapshot:
         """How many bytes its files take."""
         return sum(file.size_bytes for file in self.files)
 
+    @property
+    def columns(self) -> dict[str, dict[str, str]]:
+        """What is known of its columns, such as their labels, by name; of which nothing is known are left out."""
+        fields = self.handle.schema().fields
+        known = {f.name: {key: str(value) for key, value in f.metadata.items()} for f in fields}
+        return {name: metadata for name, metadata in known.items() if metadata}
+
     def scan(self) -> pl.LazyFrame:
         """The rows, read as they are asked for."""
         return scan_files(self.endpoint, self.name, self.files, self.schema)

@@ -110,3 +110,18 @@ def test_a_source_without_rows_is_no_failure(tables: Tables) -> None:
     record(tables, "a")
     record(tables, "silent", count=0)
     assert rows(tables) == [("a", 0), ("a", 1)]
+
+
+def test_a_table_of_an_older_lake_takes_more_columns(fast_endpoint: Endpoint) -> None:
+    """Its rows stay as they are, without them; a source that it holds is not written down again."""
+    tables = Tables(ObjectStore(fast_endpoint))
+    record(tables, "old")
+    wide = pl.LazyFrame({"source": ["new"], "number": [7], "said": ["x"]})
+    for _ in range(2):
+        record_once(tables, NAME, ("source", "new"), lambda: wide)
+        record(tables, "old")
+    wanted = {("old", 0, None), ("old", 1, None), ("new", 7, "x")}
+    for found in read_everywhere(head(tables, NAME)).values():
+        assert found.columns == ["source", "number", "said"]
+        assert set(found.rows()) == wanted
+        assert found.height == 3

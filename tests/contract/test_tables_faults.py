@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 import pytest
@@ -133,6 +134,40 @@ def test_every_step_of_a_change_of_schema(step: int, fault: str, fast_proxy: Pro
     assert (made.version, made.schema) == (2, pl.Schema({"t": pl.Datetime("us")}))
     assert head(direct, first.name).files == made.files
     assert made.scan().collect().height == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_reply", "drop_request"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_every_step_of_new_columns(step: int, fault: str, fast_proxy: Proxy, fast_endpoint: Endpoint) -> None:
+    """Columns, then rows: each commit is made once, whichever reply is lost, and both may be tried again."""
+    through, direct = (Tables(ObjectStore(each)) for each in (fast_proxy.endpoint, fast_endpoint))
+    wide = pl.LazyFrame({"n": [2], "t": [datetime(2020, 1, 1)]})
+    first = make(through, numbers(1))
+    intent = change(through, first.name, first, wide, columns={"t": {"label": "T"}})
+    target = rf"/_delta_log/{step:020d}\.json"
+    fast_proxy.on_request(lambda _: fast_proxy.answer(503, "*", COMMIT, times=None), "PUT", target)
+    getattr(fast_proxy, fault)("PUT", target)
+    with pytest.raises(StoreError):
+        through.commit(intent)
+    fast_proxy.clear()
+    assert held(direct, first.name) in ([1], [1, 2])
+    made = through.commit(intent)
+    assert (made.version, made.schema, made.columns) == (2, wide.collect_schema(), {"t": {"label": "T"}})
+    assert head(direct, first.name).files == made.files
+    assert held(direct, first.name) == [1, 2]
+
+
+def test_a_rival_who_widens_first(fast_proxy: Proxy, fast_endpoint: Endpoint) -> None:
+    """The same column by two at once: one is refused before its rows come, and starts again on the wider table."""
+    through, direct = (Tables(ObjectStore(each)) for each in (fast_proxy.endpoint, fast_endpoint))
+    first = make(through, numbers(1))
+    wide, rival = (pl.LazyFrame({"n": [n], "m": [n]}) for n in (2, 7))
+    fast_proxy.on_request(lambda _: append(direct, first, rival), "PUT", r"/0{19}1\.json")
+    with pytest.raises(Conflict):
+        append(through, first, wide)
+    assert held(direct, first.name) == [1, 7]
+    append(through, head(direct, first.name), wide)
+    assert held(direct, first.name) == [1, 2, 7]
 
 
 def test_a_rival_between_two_steps(proxy: Proxy, through: Tables, direct: Tables) -> None:

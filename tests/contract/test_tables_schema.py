@@ -1,5 +1,6 @@
 """What a table's columns may be: kept exactly or refused, also when they change, for every reader of Delta."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 
 from catalog.errors import SchemaRefused, TypeRefused
 from catalog.objects import Endpoint, ObjectStore
-from catalog.tables import Change, Snapshot, Tables, storable
+from catalog.tables import Change, Snapshot, Tables, storable, without
 from tests.support.delta import append, change, fresh_name, make, numbers, read_everywhere, replace_all
 
 EVERY_TYPE = pl.DataFrame(
@@ -161,12 +162,86 @@ class TestChange:
         assert_read_everywhere(back, pl.DataFrame({"at": [datetime(2024, 1, 1)]}))
         assert_read_everywhere(second, pl.DataFrame({"n": [1]}))
 
-    def test_a_schema_does_not_change_under_rows_that_stay(self, tables: Tables) -> None:
-        """A new column needs the whole table rewritten, and says so."""
+    @pytest.mark.parametrize(
+        ("frame", "said"),
+        [
+            (pl.LazyFrame({"n": ["3"]}), "'n' is String, not Int64"),
+            (pl.LazyFrame({"m": [3]}), "missing 'n'"),
+            (pl.LazyFrame({"n": [3.0], "m": [3]}), "'n' is Float64, not Int64"),
+            (pl.LazyFrame({"n": [3], "N": [3]}), "'n' and 'N'"),
+        ],
+    )
+    def test_a_schema_only_widens_under_rows_that_stay(
+        self, frame: pl.LazyFrame, said: str, fast_endpoint: Endpoint
+    ) -> None:
+        """Another type, a column less, a name that differs in case only: refused, and nothing is committed."""
+        tables = Tables(ObjectStore(fast_endpoint))
         first = append(tables, make(tables, numbers(1)), numbers(2))
-        wide = pl.LazyFrame({"n": [3], "m": [3]})
         for kept in (first.files, first.files[:1]):
             gone = [file for file in first.files if file not in kept]
-            with pytest.raises(SchemaRefused, match="unknown 'm'"):
-                tables.commit(change(tables, first.name, first, wide, remove=gone))
+            with pytest.raises(SchemaRefused, match=said):
+                tables.commit(change(tables, first.name, first, frame, remove=gone))
         assert tables.open(first.name) == first
+
+
+class TestColumns:
+    def test_columns_come_while_rows_stay(self, endpoint: Endpoint) -> None:
+        """Of any type, on both servers: missing in the rows that were there, for every reader; older versions stand."""
+        tables = Tables(ObjectStore(endpoint))
+        narrow = numbers(1, 2, 3).collect()
+        first = append(tables, make(tables, numbers(1)), numbers(2, 3))
+        times = {"at": [datetime(2024, 1, 1)], "deep": [[{"t": [datetime(2024, 1, 1)], "x": 1.5}]]}
+        wide = pl.DataFrame({"n": [4], **times})
+        second = append(tables, first, wide.lazy())
+        wider = pl.DataFrame({"s": [{"a": "x"}], **times, "n": [5]})
+        third = append(tables, second, wider.lazy())
+        assert_read_everywhere(first, narrow)
+        assert_read_everywhere(second, pl.concat([narrow, wide], how="diagonal"))
+        assert_read_everywhere(third, pl.concat([narrow, wide, wider], how="diagonal"))
+
+    def test_columns_come_while_some_rows_go(self, fast_endpoint: Endpoint) -> None:
+        """A correction that brings a column: what stays of a file is written again, in the wider schema."""
+        tables = Tables(ObjectStore(fast_endpoint))
+        first = make(tables, pl.LazyFrame({"f": ["a", "b"]}))
+        first = append(tables, first, pl.LazyFrame({"f": ["c"]}))
+        wide = pl.LazyFrame({"f": ["b"], "m": [1]})
+        gone = without(tables, first, "f", {"b"}, wide.collect_schema())
+        intent = change(tables, first.name, first, wide, remove=gone.removed)
+        second = tables.commit(replace(intent, add=(*gone.kept, *intent.add)))
+        assert_read_everywhere(second, pl.DataFrame({"f": ["a", "b", "c"], "m": [None, 1, None]}))
+
+    def test_the_step_before_is_not_the_operation(self, fast_endpoint: Endpoint) -> None:
+        """An operation that died between its commits is not in the history; what the table told of itself stands."""
+        tables = Tables(ObjectStore(fast_endpoint))
+        first = make(tables, numbers(1))
+        first = tables.commit(change(tables, first.name, first, numbers(2), metadata={"batch": "6"}))
+        wide = pl.LazyFrame({"n": [3], "m": [3]})
+        second = tables.commit(change(tables, first.name, first, wide, operation="batch 7", metadata={"batch": "7"}))
+        between = tables.open(first.name, second.version - 1)
+        assert between is not None
+        assert (between.schema, between.files) == (second.schema, first.files)
+        assert (between.metadata["batch"], second.metadata["batch"]) == ("6", "7")
+        assert tables.find_operation(between, "batch 7", after=0) is None
+        assert tables.find_operation(second, "batch 7", after=0) == second
+
+    def test_what_is_known_of_columns_stays(self, endpoint: Endpoint) -> None:
+        """Labels come with a table, with a new column and with all rows anew; no commit that says none takes one."""
+        tables = Tables(ObjectStore(endpoint))
+        said = {"n": {"label": 'Größe "x" 😀', "missing": "[-9]"}, "other": {"label": "is no column"}}
+        name = fresh_name()
+        first = tables.commit(change(tables, name, None, numbers(1), columns=said))
+        assert first.columns == {"n": said["n"]}
+        second = append(tables, first, numbers(2))
+        third = tables.commit(
+            change(tables, name, second, pl.LazyFrame({"n": [3], "m": [3]}), columns={"m": {"label": "M"}})
+        )
+        assert second.columns == first.columns
+        assert third.columns == {"n": said["n"], "m": {"label": "M"}}
+        fourth = replace_all(tables, third, numbers(4))
+        assert fourth.columns == first.columns
+        fifth = tables.commit(
+            change(tables, name, fourth, pl.LazyFrame({"n": ["x"]}), replacing=True, columns={"n": {"label": "N"}})
+        )
+        assert fifth.columns == {"n": {"label": "N", "missing": "[-9]"}}
+        assert third.columns == {"n": said["n"], "m": {"label": "M"}}
+        assert_read_everywhere(fifth, pl.DataFrame({"n": ["x"]}))
