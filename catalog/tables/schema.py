@@ -122,7 +122,9 @@ def _inner(dtype: "PolarsDataType") -> pl.DataType:
 def to_delta(schema: pl.Schema, columns: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> DeltaSchema:
     """The Delta schema of a Polars schema, with what is known of its ``columns``."""
     plain = DeltaSchema.from_arrow(schema.to_frame().to_arrow().schema)
-    return DeltaSchema([Field(f.name, f.type, f.nullable, dict(columns.get(f.name, {}))) for f in plain.fields])
+    return DeltaSchema(
+        [Field(f.name, f.type, nullable=f.nullable, metadata=dict(columns.get(f.name, {}))) for f in plain.fields]
+    )
 
 
 def from_delta(schema: DeltaSchema) -> pl.Schema:
