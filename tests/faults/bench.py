@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -14,14 +15,15 @@ from catalog.zones import TableName, Zone
 from ingestion import ingest
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
+from ingestion.options import DatasetPolicy
 from ingestion.parser import ParserLimits
 
 LIMITS = ParserLimits(memory_bytes=2_000_000_000, seconds_max=60)
 
 
-def policy(on_correction: str = "replace") -> Policy:
+def policy(on_correction: str = "replace", **of: Any) -> Policy:
     """How the tests take files in: without the courtesy of waiting for another ingester."""
-    return Policy(LIMITS, on_correction_default=on_correction, wait_s_max=0)
+    return Policy(LIMITS, default=DatasetPolicy(on_correction=on_correction, **of), wait_s_max=0)
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,10 @@ class Drop:
 class Bench:
     """One lake; remembers what was dropped, so that it can be compared with what became of it."""
 
-    def __init__(self, endpoint: Endpoint, on_correction: str = "replace") -> None:
+    def __init__(self, endpoint: Endpoint, on_correction: str = "replace", **of: Any) -> None:
         self.endpoint = endpoint
         self.on_correction = on_correction
+        self.policy = policy(on_correction, **of)
         self.objects = ObjectStore(endpoint)
         self.tables = Tables(self.objects)
         self.drops: list[Drop] = []
@@ -61,7 +64,7 @@ class Bench:
 
     def ingest(self, *datasets: str, told: Callable[[Finished], None] = lambda _: None) -> list[Finished]:
         """Take in what landed, in this process."""
-        return ingest.ingest(self.tables, policy(self.on_correction), datasets, told)
+        return ingest.ingest(self.tables, self.policy, datasets, told)
 
     def landing(self) -> list[VersionInfo]:
         """What lies in landing, markers and all, but no folder's placeholder."""

@@ -13,6 +13,7 @@ from lake import Lake, View
 from lake.reading import open_lake
 from tests.faults.bench import Bench, entries_of
 from tests.faults.checks import UNREADABLE, check_once, records, standing
+from tests.faults.samples import FORMS, make
 from tests.support.projects import variables
 
 JOBS = '''
@@ -59,9 +60,10 @@ def found_shop(endpoint: Endpoint, folder: Path) -> Lake:
 
 
 def orders_file(rng: random.Random, number: int) -> bytes:
-    """Some of a file's eight orders, each of some shop; now and then one with an amount that silver refuses."""
-    lines = [f"{number}-{i},{rng.choice(SHOPS)},{rng.randint(-2, 12)}" for i in range(8) if rng.random() < 0.7]
-    return "\n".join(["id,shop,amount", *lines, ""]).encode()
+    """Some of a file's eight orders, each of some shop, in some form; now and then an amount that silver refuses."""
+    orders = [(f"{number}-{i}", rng.choice(SHOPS), str(rng.randint(-2, 12))) for i in range(8) if rng.random() < 0.7]
+    form = rng.choice(list(FORMS)) if len(orders) > 1 else "csv"
+    return make(form, ("id", "shop", "amount"), orders).body
 
 
 def shops_file(rng: random.Random) -> bytes:
