@@ -1,0 +1,79 @@
+"""Which code page text that is not UTF-8 was written in, judged from the lines that tell."""
+
+import re
+
+import chardet
+
+from ingestion.refusal import FileRefused
+
+WESTERN = "cp1252"
+
+_ACCENTED_SHARE_MAX = 0.35
+_COVERED_SHARE = 0.97
+_LETTER = re.compile(rb"[A-Za-z]")
+_ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
+_PROBE = "a1,;\t|\"'\r\n"
+_ACCENTED = re.compile(r"[^\W\d_a-zA-Z]|(?<=[^\W\d_])[^\w\x00-\x7f\xa0\xad·´‘’–—](?=[^\W\d_])")
+_ALPHABETS = tuple(
+    frozenset(letters + letters.upper())
+    for letters in (
+        "äöüßé",
+        "àâæçéèêëîïôœùûüÿ",
+        "áéíóúñüçª°º",
+        "áâãàçéêíóôõúüª°º",
+        "àèéìòùîªº°",
+        "åäöæøéüá",
+        "áéíóúýþæöð",
+        "áàéèëêïíóòôöüúû",
+    )
+)
+"""Letters of German, French, Spanish, Portuguese, Italian, Nordic languages, Icelandic, Dutch."""
+
+
+def code_page(sample: bytes) -> str:
+    """The code page of lines with bytes beyond ASCII; raises `FileRefused` where none can be told.
+
+    The usual Western one is taken where few letters are accented and they are those of one Western language; a guess by
+    frequencies (which errs on short Latin text) is the last resort.
+
+    >>> code_page("Fläche;Größe".encode("cp1252")), code_page("Łódź;Gdańsk;Kraków;Poznań".encode("cp1250"))
+    ('cp1252', 'cp1250')
+    """
+    letters = _ACCENTED.findall(sample.decode(WESTERN, "replace"))
+    few = len(letters) <= _ACCENTED_SHARE_MAX * (len(letters) + len(_LETTER.findall(sample)))
+    if few and _is_western(letters):
+        return _western(sample)
+    guess = _guessed(sample)
+    if guess is not None:
+        return guess
+    if few:
+        return _western(sample)
+    raise FileRefused(
+        "encoding", "the text is not UTF-8, and its code page cannot be told: pin `encoding` in lake.toml"
+    )
+
+
+def _is_western(letters: list[str]) -> bool:
+    """Whether one Western alphabet has nearly all of what is, or stands like, a letter beyond ASCII."""
+    return any(
+        sum(letter in alphabet for letter in letters) >= _COVERED_SHARE * len(letters) for alphabet in _ALPHABETS
+    )
+
+
+def _western(sample: bytes) -> str:
+    """ISO-8859-15 where there is its euro sign and nothing where only Windows has characters."""
+    return "iso8859-15" if b"\xa4" in sample and _ONLY_WINDOWS.search(sample) is None else WESTERN
+
+
+def _guessed(sample: bytes) -> str | None:
+    """What the frequencies say, where it is a code page that extends ASCII."""
+    name = chardet.detect(sample)["encoding"]
+    if name is None:
+        return None
+    try:
+        if _PROBE.encode(name) != _PROBE.encode("ascii"):
+            return None
+        sample.decode(name)
+    except (LookupError, UnicodeError):
+        return None
+    return name.lower().replace("windows-", "cp")
