@@ -13,7 +13,12 @@ _COVERED_SHARE = 0.97
 _LETTER = re.compile(rb"[A-Za-z]")
 _ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
 _PROBE = "a1,;\t|\"'\r\n"
-_ACCENTED = re.compile(r"[^\W\d_a-zA-Z]|(?<=[^\W\d_])[^\w\x00-\x7f\xa0\xad·´‘’–—](?=[^\W\d_])")
+_ACCENTED = re.compile(
+    r"[^\W\d_a-zA-Z\xaa\xb2\xb3\xb5\xb9\xba\xbc-\xbe]"
+    r"|(?<=[^\W\d_])[^\x00-\x7f\xa0\xad·´‘’–—](?=[^\W\d_])"
+)
+"""Letters beyond ASCII, without superscripts and fractions; and what stands between letters as a letter would."""
+
 _ALPHABETS = tuple(
     frozenset(letters + letters.upper())
     for letters in (
