@@ -12,6 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
+from ingestion.refusal import FileRefused
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -21,6 +23,7 @@ _ADDRESS_SPACE_BASE_BYTES = 8 << 30
 _OUTPUT_FACTOR = 4
 _OUTPUT_BASE_BYTES = 1 << 30
 
+_REASON_CHARACTERS_MAX = 400
 _OS_ERROR = re.compile(r"\(os error (\d+)\)|\bOs \{ code: (\d+)")
 
 
@@ -42,16 +45,20 @@ def confine(parent_pid: int, memory_bytes: int) -> None:
 
 def limit_output(inputs: list[Path]) -> None:
     """Let no file that this process writes grow far beyond what it reads; a larger one fails with an OSError."""
-    largest = _OUTPUT_FACTOR * sum(path.stat().st_size for path in inputs) + _OUTPUT_BASE_BYTES
+    limit_file_size(_OUTPUT_FACTOR * sum(path.stat().st_size for path in inputs) + _OUTPUT_BASE_BYTES)
+
+
+def limit_file_size(largest_bytes: int) -> None:
+    """Let no file that this process writes grow beyond a size, until another is set."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    soft = largest if hard == resource.RLIM_INFINITY else min(largest, hard)
+    soft = largest_bytes if hard == resource.RLIM_INFINITY else min(largest_bytes, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether the system failed the worker's own files or processes, by the system's error number.
 
-    Polars puts the number into its words, in brackets or braces, which no name of a stored column holds. What has no
+    A library that is missing is the machine's fault, too. Polars puts the number into its words, in brackets or braces, which no name of a stored column holds. What has no
     number was found in the data, and a limit that the worker set for itself is met by large data only.
 
     >>> is_of_the_machine(OSError(errno.ENOSPC, "disk full")), is_of_the_machine(OSError("corrupt deflate stream"))
@@ -59,11 +66,29 @@ def is_of_the_machine(error: BaseException) -> bool:
     >>> is_of_the_machine(RuntimeError("parquet: No space left on device (os error 28)"))
     True
     """
+    if isinstance(error, ImportError):
+        return True
     said = _OS_ERROR.search(str(error))
     number = int(said[1] or said[2]) if said else error.errno if isinstance(error, OSError) else None
     if number == errno.EFBIG:
         return not _is_output_limit_our_own()
     return number not in {None, errno.ENOMEM}
+
+
+def refusal(error: BaseException) -> FileRefused | None:
+    """What an error that was raised over a file says of it; None where the machine is to blame.
+
+    >>> refusal(ValueError("no such column")).reason
+    'the parser failed: no such column'
+    """
+    if isinstance(error, FileRefused):
+        return error
+    return None if is_of_the_machine(error) else FileRefused("parser", f"the parser failed: {words(error)}")
+
+
+def words(error: BaseException) -> str:
+    """The first line of an error's message, not too long; its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS_MAX]
 
 
 def _is_output_limit_our_own() -> bool:

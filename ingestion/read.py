@@ -4,45 +4,30 @@ A file of an archive is a file of its own: what is wrong with it costs itself, n
 fails in the midst of a file, what was written of that file goes.
 """
 
-import importlib
 import logging
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from catalog.zones import stem_of
 from ingestion import limits
-from ingestion.formats.detect import detect
-from ingestion.found import Found, Reader, Source
+from ingestion.formats.allowance import FILE_BYTES_MAX, Allowance, TooMuch, require_depth
+from ingestion.formats.archive import FOLDER, Member, measure_zip, members
+from ingestion.formats.detect import detect, inner_name
+from ingestion.formats.media import media_type
+from ingestion.formats.signatures import ARCHIVES, RAW, STREAMS
+from ingestion.formats.streams import unpack_stream
+from ingestion.found import Found, Source
+from ingestion.options import DatasetPolicy
 from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
+from ingestion.readers import reader_of
 from ingestion.refusal import FileRefused
+from ingestion.selection import Notes, empty_folders, reason_to_skip
 from ingestion.write import write_part
 
-READERS: Mapping[str, str] = {
-    "csv": "ingestion.text.csvfile:read_csv",
-    "fixed": "ingestion.formats.fixed:read_fixed",
-    "json": "ingestion.formats.jsonfile:read_json",
-    "ndjson": "ingestion.formats.jsonfile:read_ndjson",
-    "geojson": "ingestion.formats.geojson:read_geojson",
-    "xml": "ingestion.formats.xmlfile:read_xml",
-    "parquet": "ingestion.formats.columnar:read_parquet",
-    "orc": "ingestion.formats.columnar:read_orc",
-    "arrow": "ingestion.formats.columnar:read_arrow",
-    "avro": "ingestion.formats.avro:read_avro",
-    "xlsx": "ingestion.formats.excel:read_workbook",
-    "xls": "ingestion.formats.excel:read_workbook",
-    "xlsb": "ingestion.formats.excel:read_workbook",
-    "ods": "ingestion.formats.excel:read_workbook",
-    "sav": "ingestion.formats.statistics:read_sav",
-    "dta": "ingestion.formats.statistics:read_dta",
-    "sas7bdat": "ingestion.formats.statistics:read_sas7bdat",
-    "xpt": "ingestion.formats.statistics:read_xpt",
-}
-"""The reader of each format; its module is imported when its first file comes: some take longer than a small file."""
-
-_REASON_CHARACTERS_MAX = 400
+_ZIPPED = ("xlsx", "xlsb", "ods")
 
 _log = logging.getLogger("ingestion.worker")
 
@@ -56,138 +41,207 @@ def read_file(request: ParseRequest) -> Parsed:
     scratch.mkdir(parents=True, exist_ok=True)
     try:
         reading = _Reading(request)
-        reading.read(_File(request.path, request.name, scratch))
-        return reading.parsed()
+        format_ = reading.read(_File(request.path, request.name, scratch))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def refusal(error: BaseException) -> FileRefused | None:
-    """What an error that reading raised says of the file; None where the machine is to blame.
-
-    >>> refusal(ValueError("no such column")).reason
-    'the parser failed: no such column'
-    """
-    if isinstance(error, FileRefused):
-        return error
-    return None if limits.is_of_the_machine(error) else FileRefused("parser", f"the parser failed: {words(error)}")
-
-
-def words(error: BaseException) -> str:
-    """The first line of an error's message, not too long; its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS_MAX]
+    parsed = reading.parsed(format_)
+    if not (parsed.parts or parsed.refused or parsed.kept):
+        raise FileRefused("empty", "; ".join(("it holds no table that is to be read", *parsed.notices)))
+    return parsed
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file to read: the landed one, or one out of an archive, which ``fragment`` names."""
+    """A file to read: the landed one, or one out of an archive, which ``fragment`` names.
+
+    ``path`` may lie in ``scratch``, which is this file's own.
+    """
 
     path: Path
     name: str
     scratch: Path
     fragment: str = ""
+    depth: int = 1
+
+    def inner(self, name: str, fragment: str) -> "_File":
+        """A file that this one holds, in a scratch folder of its own."""
+        scratch = self.scratch / "inner"
+        scratch.mkdir()
+        return _File(scratch / "file", name, scratch, fragment, self.depth + 1)
 
 
 @dataclass
-class _Reading:
-    """What was read so far of a landed file."""
+class _Result:
+    """What was read so far of a landed file; ``tables`` grow by what its own parts bring."""
 
-    request: ParseRequest
-    format: str = ""
+    tables: dict[str, pl.Schema]
     parts: list[Part] = field(default_factory=list)
     refused: list[Rejected] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    written: int = 0
 
-    def __post_init__(self) -> None:
-        self.tables = dict(self.request.tables)
+    def mark(self) -> "_Result":
+        """The result as it is now."""
+        return _Result(dict(self.tables), list(self.parts), list(self.refused), list(self.kept))
 
-    def parsed(self) -> Parsed:
+    def back_to(self, before: "_Result") -> None:
+        """Take back what came since, files and all."""
+        for part in self.parts[len(before.parts) :]:
+            _remove(part)
+        vars(self).update(vars(before))
+
+
+class _Reading:
+    """Reads one landed file."""
+
+    def __init__(self, request: ParseRequest) -> None:
+        self._request = request
+        self._options = request.policy.read
+        self._allowance = Allowance(request.path.stat().st_size)
+        self._result = _Result(dict(request.tables))
+        self._notes = Notes()
+        self._written = 0
+
+    def parsed(self, format_: str) -> Parsed:
         """What was read, as the reply."""
-        return Parsed(self.format, tuple(self.parts), tuple(self.refused), tuple(self.kept), tuple(self.notices))
+        made = self._result
+        return Parsed(format_, tuple(made.parts), tuple(made.refused), tuple(made.kept), tuple(self._notes.lines()))
 
-    def read(self, file: _File) -> None:
-        """Read one file, whatever it is; raises `FileRefused`."""
-        pinned = self.request.policy.read.format
+    def read(self, file: _File) -> str:
+        """Read one file and say what it is: ``csv.gz``, say. Raises `FileRefused`: then nothing of it is there."""
+        pinned = self._options.format or ("fixed" if self._options.fixed else None)
         format_ = detect(file.path, file.name, pinned)
-        self.format = self.format or format_
-        if format_ == "raw":
-            self.kept.append(file.fragment)
+        if format_ in STREAMS:
+            return f"{self._read_stream(file, format_)}.{format_}"
+        if format_ in ARCHIVES:
+            self._read_archive(file, format_)
+        elif format_ == RAW:
+            self._result.kept.append(file.fragment)
+            self._notes.add(f"kept and not read, {media_type(file.path, file.name)}", file.fragment)
         else:
             self._read_tables(file, format_)
+        return format_
+
+    def _read_stream(self, file: _File, format_: str) -> str:
+        """Read what a compressed file holds in its place."""
+        require_depth(file.depth)
+        inner = file.inner(inner_name(file.name), file.fragment)
+        limits.limit_file_size(FILE_BYTES_MAX)
+        try:
+            unpack_stream(file.path, format_, inner.path, self._allowance, file.depth)
+            return self.read(inner)
+        finally:
+            shutil.rmtree(inner.scratch, ignore_errors=True)
+
+    def _read_archive(self, file: _File, format_: str) -> None:
+        """Read the members of an archive one after another, each on disk alone."""
+        require_depth(file.depth)
+        before = self._result.mark()
+        folders: list[str] = []
+        files: list[str] = []
+        try:
+            for member in members(file.path, format_, self._allowance, file.depth):
+                (folders if member.kind == FOLDER else files).append(member.name)
+                if member.kind != FOLDER:
+                    self._read_member(file, member)
+        except BaseException:
+            self._result.back_to(before)
+            raise
+        for folder in empty_folders(folders, files):
+            self._notes.add("empty folders", folder)
+
+    def _read_member(self, file: _File, member: Member) -> None:
+        """Read one member: what is wrong with it costs it alone. Raises `TooMuch`, which costs them all."""
+        fragment = _joined(file.fragment, member.name)
+        if reason := reason_to_skip(member, fragment, self._options.members):
+            self._notes.add(reason, fragment)
+            return
+        if member.leads_out:
+            self._notes.add("read, though its path leads out of the archive", fragment)
+        inner = file.inner(member.name, fragment)
+        try:
+            limits.limit_file_size(FILE_BYTES_MAX)
+            member.unpack(inner.path)
+            self.read(inner)
+        except TooMuch:
+            raise
+        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
+            self._refuse(fragment, error)
+        finally:
+            shutil.rmtree(inner.scratch, ignore_errors=True)
 
     def _read_tables(self, file: _File, format_: str) -> None:
         """Read the tables of one file; those written go again where it proves unreadable."""
-        tables, parts = dict(self.tables), len(self.parts)
+        if format_ in _ZIPPED:
+            measure_zip(file.path, self._allowance, file.depth)
+        limits.limit_output([file.path])
+        patches = self._request.patches.get(self._named(file.fragment), {})
+        source = Source(file.path, file.name, file.scratch, self._options, patches)
+        before = self._result.mark()
         try:
-            for found in _reader(format_)(self._source(file)):
+            for found in reader_of(format_)(source):
                 self._write(file, found)
         except BaseException:
-            for part in self.parts[parts:]:
-                _remove(part)
-            self.tables, self.parts[parts:] = tables, []
+            self._result.back_to(before)
             raise
 
     def _write(self, file: _File, found: Found) -> None:
         """Write one table. One that is refused costs the file where it is the whole of it, else itself only."""
-        fragment = "/".join(filter(None, (file.fragment, found.fragment)))
+        fragment = _joined(file.fragment, found.fragment)
         try:
-            self._take(replace(found, fragment=fragment))
+            self._take(replace(found, fragment=fragment, part=self._part(file, found)))
         except (Exception, pl.exceptions.PanicException) as error:
             if not found.fragment:
                 raise
             self._refuse(fragment, error)
 
+    def _part(self, file: _File, found: Found) -> str:
+        """Which table of the dataset takes the rows: where members have tables apart, the member's name says."""
+        if not self._options.apart or not file.fragment:
+            return found.part
+        stem = stem_of(PurePosixPath(file.fragment).name)
+        return f"{stem} {found.part}" if found.part else stem
+
     def _take(self, found: Found) -> None:
-        self.written += 1
-        part = write_part(found, self.request, self.written, self.tables)
+        self._written += 1
+        part = write_part(found, self._request, self._written, self._result.tables)
         try:
-            self._require_tolerable(part)
+            _require_tolerable(part, self._request.policy)
         except FileRefused:
             _remove(part)
             raise
-        self.parts.append(part)
-        self.tables[part.table] = part.schema
-
-    def _require_tolerable(self, part: Part) -> None:
-        """Raise `FileRefused` where more records are bad than the policy allows."""
-        policy = self.request.policy
-        rows_max, share_max = policy.bad_rows_max, policy.bad_share_max
-        if part.rejects is None or part.rejected == 0:
-            return
-        if rows_max is not None and part.rejected > rows_max:
-            allowed = f"{rows_max:,} may be"
-        elif part.rejected > share_max * part.records:
-            allowed = f"{share_max:.2%} may be"
-        else:
-            return
-        line, message = pl.scan_parquet(part.rejects, glob=False).select("line", "message").head(1).collect().row(0)
-        bad = f"{part.rejected:,} of {part.records:,} records are bad, {allowed}"
-        raise FileRefused("tolerance", f"{bad}; the first, on line {line}: {message}", line=line)
-
-    def _source(self, file: _File) -> Source:
-        limits.limit_output([file.path])
-        patches = self.request.patches.get(self._named(file.fragment), {})
-        return Source(file.path, file.name, file.scratch, self.request.policy.read, patches)
+        self._result.parts.append(part)
+        self._result.tables[part.table] = part.schema
 
     def _refuse(self, fragment: str, error: BaseException) -> None:
         """Set a part of the file aside; raises the error again where the machine is to blame for it."""
-        refused = refusal(error)
+        refused = limits.refusal(error)
         if refused is None:
             raise error
         if refused is not error:
             _log.error("%s failed", self._named(fragment), exc_info=error)
-        self.refused.append(Rejected(refused.rule, refused.reason, refused.line, self._named(fragment)))
+        self._result.refused.append(Rejected(refused.rule, refused.reason, refused.line, self._named(fragment)))
 
     def _named(self, fragment: str) -> str:
-        return f"{self.request.name}#{fragment}" if fragment else self.request.name
+        return f"{self._request.name}#{fragment}" if fragment else self._request.name
 
 
-def _reader(format_: str) -> Reader:
-    module, _, function = READERS[format_].partition(":")
-    reader: Reader = getattr(importlib.import_module(module), function)
-    return reader
+def _require_tolerable(part: Part, policy: DatasetPolicy) -> None:
+    """Raise `FileRefused` where more records are bad than the policy allows."""
+    if part.rejects is None:
+        return
+    if policy.bad_rows_max is not None and part.rejected > policy.bad_rows_max:
+        allowed = f"{policy.bad_rows_max:,} may be"
+    elif part.rejected > policy.bad_share_max * part.records:
+        allowed = f"{policy.bad_share_max:.2%} may be"
+    else:
+        return
+    line, message = pl.scan_parquet(part.rejects, glob=False).select("line", "message").head(1).collect().row(0)
+    bad = f"{part.rejected:,} of {part.records:,} records are bad, {allowed}"
+    raise FileRefused("tolerance", f"{bad}; the first, on line {line}: {message}", line=line)
+
+
+def _joined(*fragments: str) -> str:
+    return "/".join(filter(None, fragments))
 
 
 def _remove(part: Part) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ingestion import limits
 from ingestion.protocol import Failed, Rejected, parse_request, reply_json, schema_of
-from ingestion.read import read_file, refusal, words
+from ingestion.read import read_file
 from ingestion.refusal import FileRefused
 
 _log = logging.getLogger("ingestion.worker")
@@ -34,8 +34,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 def _failure(request: dict[str, Any], error: BaseException) -> Rejected | Failed:
     if not isinstance(error, FileRefused):
         _log.error("%s of %s failed", request["kind"], request.get("path") or request.get("paths"), exc_info=error)
-    refused = refusal(error)
-    return Failed(words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
+    refused = limits.refusal(error)
+    return Failed(limits.words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
 
 
 def _parse(values: dict[str, Any]) -> dict[str, Any]:

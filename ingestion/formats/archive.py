@@ -20,6 +20,8 @@ from typing import IO
 from ingestion.formats.allowance import MEMBERS_MAX, Allowance
 from ingestion.refusal import FileRefused
 
+FOLDER = "a folder"
+
 _PIECE_BYTES = 1 << 20
 _NAME_CHARACTERS_MAX = 1000
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -139,7 +141,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
 def _zip_kind(info: zipfile.ZipInfo) -> str:
     mode = info.external_attr >> 16
     if info.filename.endswith(("/", "\\")) or (stat.S_ISDIR(mode) and info.file_size == 0):
-        return "a folder"
+        return FOLDER
     if stat.S_ISLNK(mode):
         return "a link"
     is_device = any(is_of(mode) for is_of in _DEVICES)
@@ -200,7 +202,7 @@ def _tar_name(info: tarfile.TarInfo) -> str:
 
 def _tar_kind(info: tarfile.TarInfo) -> str:
     if info.isdir():
-        return "a folder"
+        return FOLDER
     if info.issym() or info.islnk():
         return "a link"
     return "" if info.isreg() else "a device"
