@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from catalog import errors
+    from lake.inspection import inspect
     from lake.promote import expect
     from lake.promote.declare import Source, job
     from lake.reading import Lake, View
@@ -20,10 +21,11 @@ _HOMES = {
     "open": ("lake.reading", "open_lake"),
     "Source": ("lake.promote.declare", "Source"),
     "expect": ("lake.promote.expect", ""),
+    "inspect": ("lake.inspection", "inspect"),
     "job": ("lake.promote.declare", "job"),
 }
 
-__all__ = ["Lake", "Source", "View", "errors", "expect", "job", "open"]
+__all__ = ["Lake", "Source", "View", "errors", "expect", "inspect", "job", "open"]
 
 
 def __getattr__(name: str) -> Any:

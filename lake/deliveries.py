@@ -29,10 +29,10 @@ SCHEMA = pl.Schema(
         "file": pl.String(),
     }
 )
-"""``status`` is expected (its period is over, it is not due yet), missing (nothing came by the day it was due), arrived,
-late (came after that day), set aside (what came could not be read), retracted (what came was taken back), or unplanned
-(a file whose name tells no period). ``rows`` are those in bronze now; ``change`` is their growth against the period
-before."""
+"""``status`` is expected (its period is over, it is not due yet), missing (nothing came by the day it was due),
+arrived, late (came after that day), set aside (what came could not be read), retracted (what came was taken back), or
+unplanned (a file whose name tells no period). ``rows`` are those in bronze now; ``change`` is their growth against the
+period before."""
 
 USED = ("dataset", "delivery", "file", "sha256", "fate", "on_correction", "origin", "arrived_at", "ingested_at", "rows")
 """The columns of the ledger that are looked at."""

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from catalog.errors import UsageError
-from catalog.ledger import taken
+from catalog.ledger import Fate, past
 from lake.reading import Lake, View
 
 SMALL_TABLES = ("airlines", "airports", "planes", "weather")
@@ -64,7 +64,8 @@ def drop_new(lake: Lake, files: dict[str, list[Path]], told: Callable[[str], Non
     """Drop the files whose bytes the lake has not taken in under their name; how many these are."""
     count = 0
     for dataset, paths in files.items():
-        known = set(taken(lake.store, dataset, [f"{dataset}/{path.name}" for path in paths]).iter_rows())
+        came = past(lake.store, dataset, [f"{dataset}/{path.name}" for path in paths]).filter(fate=Fate.INGESTED)
+        known = set(came.select("file", "sha256").iter_rows())
         fresh = [path for path in paths if (f"{dataset}/{path.name}", _sha256(path)) not in known]
         if fresh:
             lake.drop(fresh, dataset)

@@ -22,14 +22,19 @@ class Dropped:
 
 
 def drop(
-    objects: ObjectStore, files: Sequence[Path], dataset: str, told: Callable[[Dropped], None] = lambda _: None
+    objects: ObjectStore,
+    files: Sequence[Path],
+    dataset: str | None = None,
+    told: Callable[[Dropped], None] = lambda _: None,
 ) -> list[Dropped]:
     """Put files into landing as ``<dataset>/<file's name>``; a file that lies there byte for byte is left alone.
 
+    Without a dataset they lie at the root, where a pattern of ``lake.toml`` or their own name says whose they are.
     Raises `UsageError` where a file is not one or two have the same name, before anything is put; `StoreError`.
     """
-    _require_dataset(dataset)
-    keys = _keys(files, dataset)
+    if dataset is not None:
+        _require_dataset(dataset)
+    keys = _keys(files, "" if dataset is None else f"{dataset}/")
     dropped = []
     for key, path in keys.items():
         is_new = not _lies_there(objects, key, path)
@@ -48,13 +53,13 @@ def _require_dataset(dataset: str) -> None:
         )
 
 
-def _keys(files: Sequence[Path], dataset: str) -> dict[str, Path]:
+def _keys(files: Sequence[Path], folder: str) -> dict[str, Path]:
     keys: dict[str, Path] = {}
     for path in files:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is not there"
             raise UsageError(f"{path} {what}", next="name the files themselves, as in data/*.csv")
-        key = f"{dataset}/{path.name}"
+        key = f"{folder}{path.name}"
         if "\\" in path.name or not path.name.isprintable():
             raise UsageError(f"the name of {path} has a backslash or a control character", next="rename the file")
         if key in keys:

@@ -8,7 +8,8 @@ from catalog.ledger import LEDGER, last_batches
 from catalog.objects import ObjectStore
 from catalog.quarantine import QUARANTINE
 from catalog.tables import Snapshot, Tables
-from catalog.zones import TableName, Zone
+from catalog.zones import TableName, bronze_table, parted
+from ingestion.batch import bronze_tables
 from ingestion.manifest import datasets_begun
 
 PARALLEL_OPENS = 8
@@ -28,8 +29,8 @@ class Heads:
 
 
 def bronze_names(objects: ObjectStore) -> list[TableName]:
-    """The bronze tables of the datasets that a batch was begun for. Raises `StoreError`."""
-    return [TableName(Zone.BRONZE, dataset) for dataset in datasets_begun(objects)]
+    """The bronze tables that there are, and the main ones of the datasets that were begun. Raises `StoreError`."""
+    return sorted({*bronze_tables(objects), *map(bronze_table, datasets_begun(objects))})
 
 
 def read_heads(tables: Tables) -> Heads:
@@ -40,7 +41,8 @@ def read_heads(tables: Tables) -> Heads:
     ledger = tables.open(LEDGER)
     held = {} if ledger is None else last_batches(ledger)
     with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
-        found = pool.map(lambda name: _recorded(tables, name, held.get(name.name, "")), bronze_names(tables.objects))
+        names = bronze_names(tables.objects)
+        found = pool.map(lambda name: _recorded(tables, name, held.get(parted(name.name)[0], "")), names)
         bronze = {snapshot.name: snapshot for snapshot in found if snapshot is not None}
     others = (ledger, tables.open(QUARANTINE))
     return Heads(bronze, tuple(snapshot for snapshot in others if snapshot is not None))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import UsageError
+from catalog.zones import identifier
 from lake.datasets import DATASET_KEYS, DELIVERIES_KEYS, POLICY_KEYS
 from lake.values import Key, Value, nearest, read_value
 
@@ -33,7 +34,6 @@ KEYS: Mapping[str, Key] = {
     "cache.size_gb": Key(float, 10.0, "data files kept on the local disk", minimum=0),
 }
 _SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets")
-_DATASET = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key", re.IGNORECASE)
 
 
@@ -65,10 +65,10 @@ def _from_section(path: Path, section: str, content: Mapping[str, Any]) -> dict[
 def _from_datasets(path: Path, content: Mapping[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for dataset, keys in content.items():
-        if _DATASET.fullmatch(dataset) is None:
+        if dataset != identifier(dataset):
             raise UsageError(
                 f"{path}: [datasets.{dataset}] is not a dataset's name",
-                next="a dataset is its landing folder in lower-case letters, digits and _",
+                next=f"a dataset is its landing folder in lower-case letters, digits and _: {identifier(dataset)}",
             )
         if not isinstance(keys, dict):
             raise UsageError(f"{path}: datasets.{dataset} is a section", next=f"write [datasets.{dataset}]")

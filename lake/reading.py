@@ -1,20 +1,31 @@
 """The Python API: a lake that is open, now or as it was; the twin of the command line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from catalog import ledger
 from catalog.log import Commit
 from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
+from catalog.tables import store_faults
+from lake.columns import columns as search_columns
+from lake.deliveries import USED
+from lake.deliveries import deliveries as expected_deliveries
 from lake.drop import Dropped
 from lake.drop import drop as drop_files
 from lake.promote.plan import Step
+from lake.publication import RunResult, Told
 from lake.published import PARALLEL_READS, Published, TableInfo
 from lake.query import run_query
-from lake.run import RunResult, Told
+from lake.replay import replay as replay_waiting
+from lake.replay import retract as retract_files
+from lake.replay import waiting as waiting_rows
+from lake.replay import whole
 from lake.run import plan as plan_jobs
 from lake.run import run as run_jobs
 from lake.settings import Settings
@@ -30,6 +41,34 @@ class View(Published):
         The query runs at once, in bounded memory. Raises `UsageError` for bad SQL, `NotFound` for an unknown table.
         """
         return run_query(self, self.settings, sql)
+
+    def columns(self, text: str = "", table: str | None = None) -> pl.DataFrame:
+        """Columns by name or label, as `lake.columns.columns` finds them: the twin of ``lake columns``."""
+        return search_columns(self, text, table)
+
+    def quarantine(self) -> pl.LazyFrame:
+        """What is set aside and why: columns as `catalog.quarantine.SCHEMA`. Raises `StoreError`."""
+        name = str(QUARANTINE)
+        return whole(self.read(name)) if name in self.names() else pl.LazyFrame(schema=QUARANTINE_SCHEMA)
+
+    def ledger(self) -> pl.LazyFrame:
+        """Every file that ever landed, and its fate: columns as `catalog.ledger.SCHEMA`. Raises `StoreError`."""
+        empty, name = pl.LazyFrame(schema=ledger.SCHEMA), str(ledger.LEDGER)
+        return pl.concat([empty, self.read(name)], how="diagonal") if name in self.names() else empty
+
+    def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
+        """What was expected by a day (today, in UTC) and what came: the twin of ``lake deliveries``.
+
+        Columns as `lake.deliveries.SCHEMA`. Raises `StoreError`.
+        """
+        entries = self.ledger().select(USED)
+        schedules = self.settings.schedules()
+        if datasets:
+            entries = entries.filter(pl.col("dataset").is_in(sorted(datasets)))
+            schedules = {dataset: schedule for dataset, schedule in schedules.items() if dataset in datasets}
+        with store_faults(f"read {ledger.LEDGER}"):
+            known = entries.collect(engine="streaming")
+        return expected_deliveries(known, schedules, at or datetime.now(UTC).date())
 
 
 class Lake(Workspace):
@@ -49,9 +88,20 @@ class Lake(Workspace):
         return commits[:limit] if head.number else []
 
     def quarantine(self) -> pl.LazyFrame:
-        """What is set aside and why, as published: columns as `catalog.quarantine.SCHEMA`. Raises `StoreError`."""
-        view = self.at()
-        return view.read(str(QUARANTINE)) if str(QUARANTINE) in view.names() else pl.LazyFrame(schema=QUARANTINE_SCHEMA)
+        """What is set aside and why, as published, as `View.quarantine` gives it."""
+        return self.at().quarantine()
+
+    def ledger(self) -> pl.LazyFrame:
+        """Every file that ever landed, as `View.ledger` gives it."""
+        return self.at().ledger()
+
+    def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
+        """What was expected and what came, as `View.deliveries` gives it: the twin of ``lake deliveries``."""
+        return self.at().deliveries(datasets, at)
+
+    def columns(self, text: str = "", table: str | None = None) -> pl.DataFrame:
+        """Columns by name or label, as `View.columns` finds them: the twin of ``lake columns``."""
+        return self.at().columns(text, table)
 
     def tables(self) -> list[TableInfo]:
         """What is published now."""
@@ -66,7 +116,7 @@ class Lake(Workspace):
         return self.at().query(sql)
 
     def drop(
-        self, files: Sequence[Path | str], dataset: str, told: Callable[[Dropped], None] = lambda _: None
+        self, files: Sequence[Path | str], dataset: str | None = None, told: Callable[[Dropped], None] = lambda _: None
     ) -> list[Dropped]:
         """Put files into landing, as `lake.drop.drop` does: the twin of ``lake drop``."""
         return drop_files(self.objects, [Path(file) for file in files], dataset, told)
@@ -74,6 +124,25 @@ class Lake(Workspace):
     def ingest(self, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
         """Take what landed into bronze and publish it: the twin of ``lake ingest``."""
         return run_jobs(self, datasets=datasets, promotes=False, told=told)
+
+    def replay(
+        self,
+        what: Sequence[str] = (),
+        *,
+        records: Mapping[str, str] | None = None,
+        datasets: Collection[str] = (),
+        told: Told = lambda _: None,
+    ) -> RunResult:
+        """Read again what waits, as `lake.replay.replay` does: the twin of ``lake quarantine replay``."""
+        return replay_waiting(self, what, records=records, datasets=datasets, told=told)
+
+    def waiting(self, what: Sequence[str] = (), datasets: Collection[str] = ()) -> list[dict[str, Any]]:
+        """What `replay` would read again: rows of the quarantine without the records themselves."""
+        return waiting_rows(self, what, datasets)
+
+    def retract(self, files: Sequence[str], told: Told = lambda _: None) -> RunResult:
+        """Take files back, as `lake.replay.retract` does: the twin of ``lake retract``."""
+        return retract_files(self, files, told)
 
     def promote(self, tables: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
         """Run the jobs that have something new and publish what they made: the twin of ``lake promote``."""

@@ -21,15 +21,20 @@ COMMANDS = {
         "lake.cli.server:minio",
         "Bring the MinIO server: found on PATH or in the cache, else built from source.",
     ),
+    "inspect": ("lake.cli.inspect:inspect", "Preview what would be understood of files, before they are dropped."),
     "drop": ("lake.cli.ingest:drop", "Put files into the landing bucket."),
     "ingest": ("lake.cli.ingest:ingest", "Take what landed into bronze, once."),
+    "watch": ("lake.cli.watch:watch", "Ingest, or run, as files arrive."),
     "promote": ("lake.cli.run:promote", "Run the jobs that have something new: bronze to silver to gold."),
     "run": ("lake.cli.run:run", "Ingest and promote, in order, with one publication."),
     "plan": ("lake.cli.run:plan", "Say what a run would do and why; changes nothing."),
     "tables": ("lake.cli.read:tables", "List the published tables with rows and versions."),
     "history": ("lake.cli.read:history", "List the catalog's commits, or one table's versions."),
     "query": ("lake.cli.read:query", "Run SQL over the published tables."),
-    "quarantine": ("lake.cli.read:quarantine", "List what was set aside, and why."),
+    "columns": ("lake.cli.read:columns", "Find columns of the published tables by name or label."),
+    "deliveries": ("lake.cli.deliveries:deliveries", "Say what was expected, and what came."),
+    "quarantine": ("lake.cli.quarantine:quarantine", "List, show and replay what was set aside, and why."),
+    "retract": ("lake.cli.quarantine:retract", "Take files back: their rows leave bronze."),
 }
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from lake.cli.report import exit_code, say, tell
+from lake.cli.progress import progress
+from lake.cli.report import exit_code, say
 from lake.project import init as init_project
 from lake.reading import View, open_lake
 from lake.settings import SERVERS, Settings
@@ -57,7 +58,8 @@ def demo(folder: Path, server: str | None) -> int:
     control.up(Settings.load(folder), say)
     lake = open_lake(folder)
     dropped = drop_new(lake, write_files(folder / "data"), say)
-    result = lake.run(told=tell)
+    with progress() as told:
+        result = lake.run(told=told)
     if not dropped and not result.is_published:
         say(f"nothing is new: every file is known, and commit {result.commit.number} stands")
     _show(lake.at(result.commit.number), folder)

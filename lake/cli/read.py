@@ -1,13 +1,12 @@
-"""``lake tables | history | query | quarantine``: what is published, since when, and what was set aside."""
+"""``lake tables | columns | history | query``: what is published, and since when."""
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import click
 import polars as pl
@@ -16,34 +15,18 @@ from catalog.errors import UsageError
 from catalog.log import Commit
 from catalog.zones import TableName
 from lake.cli.emit import emit, whole_file
+from lake.cli.options import FORMATS, at_option, format_option, limit_option
 from lake.cli.report import say
 from lake.query import save_query, stream_query
 from lake.reading import Lake, View, open_lake
 from lake.scratch import scratch_folder
 
-FORMATS = ("table", "csv", "jsonl")
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-ROWS_SHOWN = 40
-
-Command = Callable[..., Any]
-
-
-def _at(command: Command) -> Command:
-    return click.option("--at", type=int, metavar="N", help="As of catalog commit N [default: the newest].")(command)
-
-
-def _format(*formats: str) -> Callable[[Command], Command]:
-    return click.option("--format", "form", type=click.Choice(formats), help="[default: table]")
-
-
-def _limit(command: Command) -> Command:
-    text = "How many rows a table shows; CSV, JSON lines and Parquet have all."
-    return click.option("--limit", type=click.IntRange(1), default=ROWS_SHOWN, show_default=True, help=text)(command)
 
 
 @click.command()
-@_at
-@_format(*FORMATS)
+@at_option
+@format_option(*FORMATS)
 @click.pass_obj
 def tables(project: Path | None, at: int | None, form: str | None) -> None:
     """List the published tables: name, version, rows, and the size of their files in bytes.
@@ -59,9 +42,32 @@ def tables(project: Path | None, at: int | None, form: str | None) -> None:
 
 
 @click.command()
+@click.argument("text", default="")
+@click.option("--table", metavar="TABLE", help="Of this table alone.")
+@at_option
+@format_option(*FORMATS)
+@click.pass_obj
+def columns(project: Path | None, text: str, table: str | None, at: int | None, form: str | None) -> None:
+    """Find columns of the published tables: those in whose name or label TEXT is, or all.
+
+    A label is what the file says of a column (SPSS, Stata, SAS), or its name as found where that could not be stored.
+    Capitals and accents make no difference. In Python: lake.open().columns("income").
+
+    \b
+    Examples:
+      lake columns income
+      lake columns --table bronze.households
+    """
+    found = open_lake(project).at(at).columns(text, table)
+    if found.is_empty():
+        say(f"no column of {table or 'the published tables'} has {text!r} in its name or label")
+    emit([found], form or "table", None, found.height)
+
+
+@click.command()
 @click.argument("table", required=False)
-@_format(*FORMATS)
-@_limit
+@format_option(*FORMATS)
+@limit_option
 @click.pass_obj
 def history(project: Path | None, table: str | None, form: str | None, limit: int) -> None:
     """List the catalog's commits, or with TABLE its published versions, newest first.
@@ -85,12 +91,12 @@ def history(project: Path | None, table: str | None, form: str | None, limit: in
 
 @click.command()
 @click.argument("sql")
-@_at
-@_format(*FORMATS, "parquet")
+@at_option
+@format_option(*FORMATS, "parquet")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; its suffix tells the format."
 )
-@_limit
+@limit_option
 @click.pass_obj
 def query(project: Path | None, sql: str, at: int | None, form: str | None, output: Path | None, limit: int) -> None:
     """Run SQL (DuckDB's dialect) over the published tables. With - the SQL comes from standard input.
@@ -127,34 +133,6 @@ def _form_of(output: Path | None) -> str:
             f"the suffix of {output} tells no format", next=f"end it in {', '.join(SUFFIXES)}, or say --format"
         )
     return form
-
-
-@click.group(invoke_without_command=True)
-@click.pass_context
-def quarantine(context: click.Context) -> None:
-    """List what was set aside, and why: lake quarantine list.
-
-    Records that broke a rule, and files that could not be read; the latter are kept byte for byte in bronze.
-    """
-    if context.invoked_subcommand is None:
-        context.invoke(quarantine_list, form=None, limit=ROWS_SHOWN)
-
-
-@quarantine.command("list")
-@_format(*FORMATS)
-@_limit
-@click.pass_obj
-def quarantine_list(project: Path | None, form: str | None, limit: int) -> None:
-    """List what was set aside: for which table, from which file and line, by which rule.
-
-    All columns, and the records themselves: lake query "from catalog.quarantine". In Python: lake.open().quarantine().
-    """
-    frame = open_lake(project).quarantine().select("table", "file", "line", "rule", "message")
-    frames = iter([frame.head(limit + 1).collect()]) if form in (None, "table") else frame.collect_batches()
-    first = next(frames, pl.DataFrame(schema=frame.collect_schema()))
-    if first.is_empty():
-        say("nothing is set aside")
-    emit(chain([first], frames), form or "table", None, limit)
 
 
 def _save(lake: Lake, view: View, sql: str, output: Path | None) -> None:

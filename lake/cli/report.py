@@ -1,17 +1,14 @@
 """What a run says on stderr as it goes: each batch, each job, and what to look at."""
 
-import time
-
 import click
 
 from catalog.errors import ExitCode
 from catalog.ledger import Fate
+from catalog.zones import bronze_table
 from ingestion.absorb import Read
 from ingestion.batch import Finished
 from lake.promote.runner import Outcome
-from lake.run import RunResult
-
-EVERY_SECONDS = 2.0
+from lake.publication import RunResult
 
 
 def say(text: str) -> None:
@@ -20,50 +17,40 @@ def say(text: str) -> None:
 
 
 def tell(done: Read | Finished | Outcome) -> None:
-    """Say how far a batch is, now and then, and what became of a batch or of a job."""
-    if isinstance(done, Read):
-        _progress.read(done)
-    elif isinstance(done, Finished):
+    """Say what became of a batch or of a job; of single files nothing is said."""
+    if isinstance(done, Finished):
         _tell_batch(done)
-    else:
+    elif isinstance(done, Outcome):
         _tell_outcome(done)
-
-
-class _Progress:
-    """A line every few seconds while a batch is read, so that a long one is seen to move."""
-
-    def __init__(self) -> None:
-        self._said = time.monotonic()
-        self._rows = 0
-
-    def read(self, read: Read) -> None:
-        """One more delivery was read."""
-        self._rows = read.entry.rows if read.done == 1 else self._rows + read.entry.rows
-        if time.monotonic() - self._said >= EVERY_SECONDS and read.done < read.of:
-            say(f"  {read.entry.dataset}: {read.done:,} of {read.of:,} files, {_count(self._rows, 'row')} so far")
-            self._said = time.monotonic()
-
-
-_progress = _Progress()
 
 
 def _tell_batch(batch: Finished) -> None:
     entries = batch.entries
     taken = [entry for entry in entries if entry.fate == Fate.INGESTED]
-    rows = sum(entry.rows for entry in taken)
-    say(f"{batch.manifest.table}: {_count(len(taken), 'file')} of {len(entries)}, {_count(rows, 'row')}")
+    told = f"{counted(len(taken), 'file')} of {len(entries)}, {counted(sum(entry.rows for entry in taken), 'row')}"
+    aside = sum(entry.rejected for entry in taken)
+    also = f", {counted(aside, 'record')} set aside" if aside else ""
+    say(f"{_tables(batch)}: {told}{also}")
     for entry in entries:
         if entry.fate == Fate.REJECTED:
             say(f"  set aside: {entry.file}: {entry.reason}")
         elif entry.fate == Fate.WITHDRAWN:
             say(f"  withdrawn: {entry.file} was deleted before it was read")
+        elif entry.fate == Fate.RETRACTED:
+            say(f"  retracted: {entry.file}; its rows are gone, its bytes are kept")
         elif entry.notice:
             say(f"  {entry.file}: {entry.notice}")
 
 
+def _tables(batch: Finished) -> str:
+    """The tables that a batch wrote; the dataset's main one where it wrote none."""
+    written = [str(name) for name in sorted(batch.versions)] or [str(bronze_table(batch.manifest.dataset))]
+    return written[0] if len(written) == 1 else f"{written[0]} and {counted(len(written) - 1, 'other table')}"
+
+
 def _tell_outcome(outcome: Outcome) -> None:
     if outcome.status == "ran":
-        say(f"{outcome.table}: {_count(outcome.rows_out, 'row')} ({outcome.reason})")
+        say(f"{outcome.table}: {counted(outcome.rows_out, 'row')} ({outcome.reason})")
     else:
         say(f"{outcome.table}: {outcome.status} ({outcome.reason})")
     for source, columns in outcome.nulls.items():
@@ -73,17 +60,26 @@ def _tell_outcome(outcome: Outcome) -> None:
     for warning in outcome.warnings:
         say(f"  warning: {warning}")
     if outcome.rejected:
-        say(f"  set aside: {_count(outcome.rejected, 'row')}; lake quarantine shows them")
+        say(f"  set aside: {counted(outcome.rejected, 'row')}; lake quarantine shows them")
     if outcome.error is not None:
         say(f"  error: {outcome.error}")
 
 
 def exit_code(result: RunResult) -> int:
-    """1 where a file was set aside or a job failed, else 0; says what to do about the files."""
+    """1 where a file was set aside or a job failed, else 0; says what to do about what was set aside."""
+    records = sum(entry.rejected for batch in result.batches for entry in batch.entries)
     if result.rejected:
-        say(f"set aside: {_count(len(result.rejected), 'file')}; next: lake quarantine, then drop them again, mended")
+        told = f"set aside: {counted(len(result.rejected), 'file')}"
+        say(f"{told}; next: lake quarantine list, then replay them, or drop them again, mended")
+    elif records:
+        say(f"set aside: {counted(records, 'record')}; next: lake quarantine list")
     return int(ExitCode.DATA_REFUSED if result.rejected or result.failed else ExitCode.OK)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "file"), counted(1_200, "row")
+    ('1 file', '1,200 rows')
+    """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

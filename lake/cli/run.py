@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from lake.cli.progress import progress
 from lake.cli.report import exit_code, say, tell
 from lake.promote.plan import Step
+from lake.publication import RunResult
 from lake.reading import open_lake
-from lake.run import RunResult
 from lake.run import plan as plan_run
 
 
@@ -22,7 +23,9 @@ def run(project: Path | None, tables: tuple[str, ...]) -> int:
 
     Exit code 1: a job failed, or a file was set aside whole (lake quarantine says why).
     """
-    return report(open_lake(project).run(tables, tell))
+    with progress() as told:
+        result = open_lake(project).run(tables, told)
+    return report(result)
 
 
 @click.command()

@@ -1,0 +1,162 @@
+"""What would be understood of a file, before anything is ingested: needs no store, and leaves nothing behind."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from catalog.errors import UsageError
+from catalog.zones import dataset_of
+from ingestion.columns import LAKE_COLUMNS
+from ingestion.found import REJECTS
+from ingestion.options import DatasetPolicy
+from ingestion.parser import Parsed, Parser, ParserLimits, Rejected
+from ingestion.protocol import Part
+from lake.options import KEYS
+from lake.settings import Settings
+
+ROWS_SHOWN = 5
+REJECTS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a file: its first rows as they would be in bronze, and the first records that would be set aside.
+
+    ``part`` is empty for the dataset's main table; ``file`` names the part of the file; ``dialect`` is that of a text
+    table; ``labels`` are what the file says of columns, by stored name.
+    """
+
+    part: str
+    file: str
+    records: int
+    rows: int
+    rejected: int
+    first_rows: pl.DataFrame
+    first_rejects: pl.DataFrame
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What would be understood of a file: its format and tables; what of it would be refused, and what kept raw.
+
+    ``refused`` are reasons by the part's name; empty is the file itself.
+    """
+
+    path: Path
+    dataset: str
+    format: str
+    tables: tuple[Table, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def toml(self) -> str:
+        """The lines for ``lake.toml`` that pin what was found; empty where there is nothing to pin."""
+        lines = [f"{name} = {_toml(value)}" for name, value in pins(self).items()]
+        return "\n".join([f"[datasets.{self.dataset}]", *lines, ""]) if lines else ""
+
+
+def inspect(path: str | Path, dataset: str | None = None, settings: Settings | None = None) -> Inspection:
+    """Read a file as an ingest would, in a worker with the same limits, and say what was understood.
+
+    With ``settings`` as these say of the dataset, which is the one named, or the one that the file's name means;
+    without, by the defaults. Raises `UsageError` where the file is not one, `MachineError`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is not there"
+        raise UsageError(f"{path} {what}", next="name a file")
+    if dataset is None:
+        dataset = dataset_of(path.name) if settings is None else settings.routes().dataset_of(path.name)
+    policy = DatasetPolicy() if settings is None else settings.policy(dataset)
+    with tempfile.TemporaryDirectory(prefix="lake-inspect-") as scratch:
+        with Parser(Path(scratch), _limits(settings)) as parser:
+            made = parser.inspect(path, path.name, policy)
+        return _inspection(path, dataset, made)
+
+
+def pins(found: Inspection) -> dict[str, Any]:
+    """The settings that pin what was found, by key."""
+    if not found.tables:
+        return {}
+    pinned: dict[str, Any] = {"format": found.format}
+    dialects = [table.dialect for table in found.tables if table.dialect.get("delimiter")]
+    if found.format in ("csv", "gz", "bz2", "xz", "zst", "zip", "tar") and dialects:
+        pinned |= _dialect_pins(dialects[0])
+    sheets = [table.file.partition("#")[2] for table in found.tables]
+    if found.format in ("xlsx", "xls", "xlsb", "ods") and len(sheets) > 1:
+        pinned["sheets"] = sheets
+    return pinned
+
+
+def _dialect_pins(dialect: Mapping[str, Any]) -> dict[str, Any]:
+    pinned = {name: dialect[name] for name in ("encoding", "delimiter", "quote") if name in dialect}
+    if dialect.get("escape", "double") != "double":
+        pinned["escape"] = dialect["escape"]
+    if dialect.get("comment"):
+        pinned["comment"] = dialect["comment"]
+    if not dialect.get("header_rows", 1):
+        return pinned | {"header_lines": 0, "names": list(dialect["columns"])}
+    skipped = dialect.get("header_line", 1) - 1
+    return pinned | ({"skip_lines": skipped} if skipped else {}) | {"header_lines": dialect.get("header_rows", 1)}
+
+
+def _limits(settings: Settings | None) -> ParserLimits:
+    if settings is None:
+        memory_gb, seconds = (
+            float(KEYS[f"ingest.{name}"].default) for name in ("worker_memory_gb", "worker_seconds_max")
+        )
+        return ParserLimits(int(memory_gb * 1e9), seconds)
+    return ParserLimits(int(settings.worker_memory_gb * 1e9), settings.worker_seconds_max)
+
+
+def _inspection(path: Path, dataset: str, made: Parsed | Rejected) -> Inspection:
+    if isinstance(made, Rejected):
+        return Inspection(path, dataset, "", refused={"": _reason(made)})
+    return Inspection(
+        path,
+        dataset,
+        made.format,
+        tuple(map(_table, made.parts)),
+        {refused.file: _reason(refused) for refused in made.refused},
+        made.kept,
+        made.notices,
+    )
+
+
+def _reason(refused: Rejected) -> str:
+    return f"{refused.reason} ({refused.rule})"
+
+
+def _table(part: Part) -> Table:
+    rows = pl.scan_parquet(part.path, glob=False).select(pl.exclude(list(LAKE_COLUMNS))).head(ROWS_SHOWN).collect()
+    rejects = pl.DataFrame(schema=REJECTS)
+    if part.rejects is not None:
+        rejects = pl.scan_parquet(part.rejects, glob=False).head(REJECTS_SHOWN).collect()
+    return Table(
+        part=part.table,
+        file=part.file,
+        records=part.records,
+        rows=part.rows,
+        rejected=part.rejected,
+        first_rows=rows,
+        first_rejects=rejects,
+        dialect=part.account.get("dialect", {}),
+        labels={name: said["label"] for name, said in part.metadata.items() if "label" in said},
+        notices=part.notices,
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it: a text of JSON is one of TOML, too."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""The way back from the quarantine: what waits is read again, and a file that was wrong is taken back."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import polars as pl
+
+from catalog.errors import NotFound, UsageError
+from catalog.ledger import LEDGER
+from catalog.quarantine import QUARANTINE, SCHEMA
+from catalog.tables import store_faults
+from catalog.zones import Zone, parted
+from ingestion.retake import Replay
+from ingestion.retake import replay as replay_deliveries
+from ingestion.retake import retract as retract_files
+from lake.publication import RunResult, Signature, Told, publish, take_in
+from lake.workspace import Workspace
+
+WAITING = "waiting"
+LIST = "lake quarantine list"
+
+
+def replay(
+    lake: Workspace,
+    what: Sequence[str] = (),
+    *,
+    records: Mapping[str, str] | None = None,
+    datasets: Collection[str] = (),
+    told: Told = lambda _: None,
+) -> RunResult:
+    """Read again what waits in the quarantine: all of it, or files and records that are named; publish in one commit.
+
+    ``what`` are landing names of files, or ids of the quarantine. ``records`` gives records another text, by their ids;
+    the others are read as the settings say now. A record's whole file is read again, and takes the place of its earlier
+    reading: so nothing is doubled, and what still does not pass waits anew. Raises `NotFound`, `UsageError`,
+    `StoreError`.
+    """
+    patches = dict(records or {})
+    chosen = _chosen(_set_aside(lake), [*what, *patches], datasets)
+    replays = _replays(chosen, patches)
+    signature = Signature.new(lake)
+    batches = take_in(lake, signature, lambda tables, policy: replay_deliveries(tables, policy, replays, told))
+    return publish(lake, signature, batches, _message("replay", {row["file"] for row in chosen}))
+
+
+def waiting(lake: Workspace, what: Sequence[str] = (), datasets: Collection[str] = ()) -> list[dict[str, Any]]:
+    """What `replay` would read again: rows of the quarantine without the records. Raises `NotFound`, `StoreError`."""
+    return _chosen(_set_aside(lake), what, datasets)
+
+
+def retract(lake: Workspace, files: Sequence[str], told: Told = lambda _: None) -> RunResult:
+    """Take files back, by their landing names: their rows leave bronze in one commit, the raw bytes stay.
+
+    Dropped again, they come in again. Raises `NotFound` for a file that was never taken in, `StoreError`.
+    """
+    names = [name.removeprefix(f"{Zone.LANDING}/") for name in files]
+    _require_taken(lake, names)
+    signature = Signature.new(lake)
+    batches = take_in(lake, signature, lambda tables, policy: retract_files(tables, policy, names, told))
+    return publish(lake, signature, batches, _message("retract", names))
+
+
+def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
+    """Raises `NotFound` for a name that never came, naming the nearest, or the ones that end like it."""
+    head = lake.store.open(LEDGER)
+    with store_faults(f"read {LEDGER}"):
+        known = [] if head is None else head.scan().select(pl.col("file").unique()).collect()["file"].to_list()
+    for name in names:
+        if name not in known:
+            near = [key for key in known if key.endswith(f"/{name}")] or get_close_matches(name, known, n=1)
+            advice = f"did you mean {' or '.join(near[:3])}?" if near else "lake deliveries lists what came"
+            raise NotFound(f"no file {name} was ever taken in", next=advice)
+
+
+def _set_aside(lake: Workspace) -> list[dict[str, Any]]:
+    """Everything in the quarantine, also what is done, without the records themselves."""
+    head = lake.store.open(QUARANTINE)
+    if head is None:
+        return []
+    with store_faults(f"read {QUARANTINE}"):
+        return whole(head.scan()).select(pl.exclude("record")).collect(engine="streaming").to_dicts()
+
+
+def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of the quarantine in columns as `SCHEMA`, also of a version that an older lake wrote."""
+    told = pl.concat([pl.LazyFrame(schema=SCHEMA), rows], how="diagonal").select(list(SCHEMA))
+    return told.with_columns(pl.col("status").fill_null(WAITING))
+
+
+def _chosen(rows: Sequence[dict[str, Any]], names: Iterable[str], datasets: Collection[str]) -> list[dict[str, Any]]:
+    """The rows that wait and are named, or all of them. Raises `NotFound`, and `UsageError` for what cannot be."""
+    mine = [row for row in rows if not datasets or _dataset(row) in datasets]
+    chosen: dict[str, dict[str, Any]] = {}
+    for name in names:
+        found = [row for row in mine if name in (row["id"], row["file"], row["file"].partition("#")[0])]
+        waits = [row for row in found if _waits(row)]
+        if not waits:
+            raise _nothing(name, found, mine)
+        chosen |= {row["id"]: row for row in waits}
+    return list(chosen.values()) if chosen else [row for row in mine if _waits(row)]
+
+
+def _waits(row: Mapping[str, Any]) -> bool:
+    return bool(row["status"] == WAITING and row["stage"] == "ingest")
+
+
+def _nothing(name: str, found: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> UsageError:
+    """Why there is nothing to replay under a name."""
+    if any(row["stage"] != "ingest" for row in found):
+        return UsageError(
+            f"{name} was set aside by a job, not on its way into bronze",
+            next="mend the job, or correct the file and drop it again; lake run judges its rows anew",
+        )
+    if found:
+        return UsageError(f"{name} is done: {found[-1]['done_by']} took its place", next=f"{LIST} shows what waits")
+    known = {text for row in rows if _waits(row) for text in (row["id"], row["file"])}
+    near = get_close_matches(name, sorted(known), n=1)
+    return NotFound(f"nothing waits under {name!r}", next=f"did you mean {near[0]!r}?" if near else LIST)
+
+
+def _replays(rows: Iterable[dict[str, Any]], patches: Mapping[str, str]) -> list[Replay]:
+    """A replay for each delivery, with its mended records by file and line."""
+    mended: dict[str, dict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        if row["delivery"] is None:
+            raise UsageError(
+                f"{row['file']} was set aside by an older lake, which did not write down its delivery",
+                next=f"drop the file again, mended: lake drop FILE --into {_dataset(row)}",
+            )
+        mended[row["delivery"]]
+        if row["id"] in patches:
+            if row["line"] is None:
+                raise UsageError(f"{row['id']} is no record, but a whole file", next="replay it without --record")
+            mended[row["delivery"]][row["file"]][row["line"]] = patches[row["id"]]
+    return [
+        Replay(delivery, {file: dict(lines) for file, lines in files.items()}) for delivery, files in mended.items()
+    ]
+
+
+def _dataset(row: Mapping[str, Any]) -> str:
+    return parted(str(row["table"]).partition(".")[2])[0]
+
+
+def _message(verb: str, files: Collection[str]) -> str:
+    return f"{verb} {next(iter(files))}" if len(files) == 1 else f"{verb} {len(files)} files"
