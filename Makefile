@@ -13,7 +13,7 @@ LAKE := $(BIN)/lake
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo ingest promote run notebook test check format faults minio lock clean
+.PHONY: help setup up down status demo ingest promote run notebook test check format faults dirty minio lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [STORE=seaweedfs|minio] [PROJECT=DIR]"; echo
@@ -75,6 +75,9 @@ format: $(INSTALLED) ## Format the code and mend what ruff can mend
 
 faults: $(INSTALLED) minio ## Kill N runs at random points (make faults N=200 SEED=0) and check what they leave
 	$(BIN)/python -m tests.faults.campaign --runs $(N) --seed $(SEED)
+
+dirty: $(INSTALLED) ## Read N text files with known damage (make dirty N=10000 SEED=0): no record lost, doubled or altered
+	$(BIN)/python -m tests.dirty.campaign --examples $(N) --seed $(SEED)
 
 minio: $(INSTALLED) ## Bring the MinIO server: on PATH or in the cache, else built from source (about five minutes)
 	@$(LAKE) minio

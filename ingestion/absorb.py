@@ -15,7 +15,7 @@ from ingestion.account import Account
 from ingestion.history import History
 from ingestion.manifest import Delivery, Kind, Manifest, Outcome, Patches
 from ingestion.parser import Parser
-from ingestion.pending import Pending, value_columns
+from ingestion.pending import Pending, discard, value_columns
 from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
 from ingestion.setaside import SetAside
 
@@ -126,7 +126,7 @@ class Absorber:
     def _put(self, standing: _Standing, *, is_replaced: bool) -> None:
         for part in standing.parts:
             if is_replaced:
-                part.path.unlink()
+                discard(part.path)
             else:
                 self._into(part.table).hold(part)
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +80,7 @@ class Pending:
             self._files += [(file, file.schema or self._schema()) for file in uploaded if file.rows]
             reach("data.uploaded")
         for path in held.paths:
-            path.unlink()
+            discard(path)
 
     def _combined(self, paths: Sequence[Path]) -> Sequence[Path]:
         """One file of all; the files themselves where the parser cannot make them one, for that refuses no row."""
@@ -100,6 +101,13 @@ class Pending:
         if sum(each.rows for each in wider) != file.rows:
             raise StoreError(f"{self._name}: rows were lost while {file.path} was widened", next="run again")
         return wider
+
+
+def discard(path: Path) -> None:
+    """Remove a parsed file, and its folder once that is empty."""
+    path.unlink()
+    with suppress(OSError):
+        path.parent.rmdir()
 
 
 def value_columns(head: Snapshot | None) -> pl.Schema | None:

@@ -11,6 +11,7 @@ from catalog.objects import Endpoint, Sequence
 from catalog.zones import TableName, Zone
 from ingestion import landing
 from ingestion.manifest import Manifest, encode, manifests, now
+from ingestion.options import DatasetPolicy
 from lake.heads import read_heads
 from tests.faults.bench import Bench
 from tests.faults.checks import check_once
@@ -67,7 +68,8 @@ def test_whoever_finishes_a_batch_keeps_to_the_policy_that_it_was_begun_with(ben
     bench.drop("a/x.csv", OLD)
     bench.ingest()
     bench.drop("a/x.csv", NEW)
-    plan = Manifest("a", 2, landing.find(bench.objects)["a"], 0, now(), "append", begun_by="elsewhere:1")
+    policy = DatasetPolicy(on_correction="append")
+    plan = Manifest("a", 2, landing.find(bench.objects)["a"], {"a": 0}, now(), policy, begun_by="elsewhere:1")
     assert Sequence(bench.objects, Zone.CATALOG, manifests("a")).create(2, encode(plan))
     assert bench.on_correction == "replace"
     bench.ingest()
@@ -76,18 +78,18 @@ def test_whoever_finishes_a_batch_keeps_to_the_policy_that_it_was_begun_with(ben
 
 
 @pytest.mark.usefixtures("disarmed")
-@pytest.mark.parametrize("name", ["outcome.json", "account"])
+@pytest.mark.parametrize("name", ["outcome.json", "account.json"])
 def test_a_batch_of_a_newer_format_is_left_alone(bench: Bench, name: str) -> None:
     """An ingester that is too old for a batch says so, and changes nothing of it."""
     bench.drop("a/x.csv", OLD)
-    die_at("outcome.created" if name == "outcome.json" else "bronze.committed")
+    die_at("outcome.created" if name == "outcome.json" else "account.created")
     with pytest.raises(Died):
         bench.ingest()
     failpoints.armed = None
     (found,) = [o for o in bench.objects.list_objects(Zone.CATALOG, "batches/a/00000001/") if name in o.key]
     body = json.loads(bench.objects.get(Zone.CATALOG, found.key))
-    bench.objects.put(Zone.CATALOG, found.key, json.dumps(body | {"format": 2}).encode())
-    with pytest.raises(UsageError, match="format 2"):
+    bench.objects.put(Zone.CATALOG, found.key, json.dumps(body | {"format": 3}).encode())
+    with pytest.raises(UsageError, match="format 3"):
         bench.ingest()
     assert len(bench.landing()) == 1
     bench.objects.put(Zone.CATALOG, found.key, json.dumps(body).encode())

@@ -12,6 +12,7 @@ from catalog.objects import Endpoint, Sequence
 from catalog.zones import Zone
 from ingestion import landing
 from ingestion.manifest import Manifest, encode, manifests, now
+from ingestion.options import DatasetPolicy
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
 from tests.support.proxy import Proxy
@@ -255,7 +256,7 @@ def test_what_another_ingester_did_not_plan_is_taken_all_the_same(fast_bench: Be
     sequence = Sequence(bench.objects, Zone.CATALOG, manifests("a"))
 
     with Proxy(bench.endpoint) as proxy:
-        rival = Manifest("a", 1, older, None, now(), "replace", begun_by="elsewhere:1")
+        rival = Manifest("a", 1, older, {}, now(), DatasetPolicy(), begun_by="elsewhere:1")
         proxy.on_request(lambda _: sequence.create(1, encode(rival)), "PUT", r"/manifests/a/")
         Bench(proxy.endpoint).ingest()
     assert bench.fates("a") == [("1.csv", "ingested"), ("2.csv", "ingested")]

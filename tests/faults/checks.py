@@ -25,7 +25,7 @@ def readable(*ids: object) -> bytes:
 UNREADABLE = (b"id,note\n1,one\n2\n", b"PAR1 and no more", b"")
 """Files that are set aside whole: half of one's rows are short, one is cut off, one is empty."""
 
-PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00"
+PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
 """A file that is no table, and is kept as it is."""
 
 
