@@ -169,7 +169,7 @@ def cut_off(written: Written) -> Written:
 @st.composite
 def damaged_files(draw: st.DrawFn) -> Written:
     """A file of any kind with some damage, so little that most of its records are sound."""
-    written = draw(files())
+    written = draw(files(RECORDS_PER_DAMAGE + 1))
     records = sum(piece.kind == "record" for piece in written.pieces)
     kinds = draw(st.lists(st.sampled_from(list(DAMAGES)), min_size=1, max_size=max(1, records // RECORDS_PER_DAMAGE)))
     for number, kind in enumerate(kinds):

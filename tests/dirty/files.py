@@ -43,9 +43,9 @@ def plain_files(draw: st.DrawFn, rows_min: int = 3, rows_max: int = 25) -> Writt
 
 
 @st.composite
-def files(draw: st.DrawFn) -> Written:
+def files(draw: st.DrawFn, rows_min: int = 3) -> Written:
     """A table, and around it and in it some of what offices add."""
-    written = draw(plain_files())
+    written = draw(plain_files(rows_min))
     table, writing = written.table, written.writing
     pieces = list(written.pieces)
     if table.width > 1 and draw(st.booleans()):

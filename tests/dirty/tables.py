@@ -166,13 +166,9 @@ def tables(draw: st.DrawFn, rows_min: int = 3, rows_max: int = 25) -> Table:
     others = draw(st.lists(st.sampled_from(UNTYPED), max_size=4))
     kinds = tuple(draw(st.permutations([*others, *typed])))
     null = draw(st.sampled_from(NULLS)) if len(kinds) > 1 else "-"
-    numbers = draw(
-        st.lists(
-            st.lists(st.integers(0, 400), min_size=len(kinds), max_size=len(kinds)),
-            min_size=rows_min,
-            max_size=rows_max,
-        )
-    )
+    length = draw(st.integers(rows_min, rows_max))
+    row = st.lists(st.integers(0, 400), min_size=len(kinds), max_size=len(kinds))
+    numbers = draw(st.lists(row, min_size=length, max_size=length))
     rows = tuple(
         tuple(_cell(kind, language, number, null) for kind, number in zip(kinds, row, strict=True)) for row in numbers
     )
