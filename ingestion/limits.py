@@ -58,8 +58,9 @@ def limit_file_size(largest_bytes: int) -> None:
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether the system failed the worker's own files or processes, by the system's error number.
 
-    A library that is missing is the machine's fault, too. Polars puts the number into its words, in brackets or braces, which no name of a stored column holds. What has no
-    number was found in the data, and a limit that the worker set for itself is met by large data only.
+    Polars puts the number into its words, in brackets or braces, which no name of a stored column holds. What has no
+    number was found in the data, and a limit that the worker set for itself is met by large data only. A library that
+    is missing is the machine's fault, too.
 
     >>> is_of_the_machine(OSError(errno.ENOSPC, "disk full")), is_of_the_machine(OSError("corrupt deflate stream"))
     (True, False)
