@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +15,8 @@ COLUMNS_MAX = 10_000
 """A table of more columns is the sign of keys that are data, such as an identifier for each record."""
 
 _CELLS_MAX = 4_000_000
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 _Array: TypeAlias = "pa.Array[Any]"
 Texts: TypeAlias = "Sequence[str | bytes | None] | _Array"
@@ -42,14 +44,14 @@ class RowFile:
         """The columns' keys, as they were first seen."""
         return tuple(self._positions)
 
-    def write(self, lines: Sequence[int], columns: Mapping[Hashable, Texts]) -> None:
+    def write(self, lines: Sequence[int], columns: Mapping[Any, Texts]) -> None:
         """Add rows: the line on which each begins, and the values of the columns that any of them has.
 
-        Raises FileRefused where the table becomes too wide.
+        Columns are kept where there are no rows. Raises FileRefused where the table becomes too wide.
         """
+        self._grow(columns)
         if not len(lines):
             return
-        self._grow(columns)
         arrays = {self._positions[key]: _array(values) for key, values in columns.items()}
         for position, array in arrays.items():
             self._filled[position] += len(array) - array.null_count
@@ -65,13 +67,13 @@ class RowFile:
             self._writer.close()
             self._writer = None
 
-    def scan(self, names: Mapping[Hashable, str]) -> pl.LazyFrame:
+    def scan(self, names: Mapping[Any, str]) -> pl.LazyFrame:
         """All rows: the columns of these keys in this order, under these names, then ``_line``."""
         self.close()
         columns = [pl.col(f"c{self._positions[key]}").alias(name) for key, name in names.items()]
         return self._frame().select(*columns, pl.col("_line"))
 
-    def check(self, names: Mapping[Hashable, str], path: Path) -> None:
+    def check(self, names: Mapping[Any, str], path: Path) -> None:
         """Raise FileRefused where a Parquet file has not as many values in each of its columns as were written."""
         if not names:
             return
@@ -82,7 +84,7 @@ class RowFile:
                 reason = f"the account does not close: column {name!r} has {expected:,} values, {count:,} were written"
                 raise FileRefused("account", reason)
 
-    def _grow(self, columns: Mapping[Hashable, Texts]) -> None:
+    def _grow(self, columns: Mapping[Any, Texts]) -> None:
         new = [key for key in columns if key not in self._positions]
         if not new:
             return
@@ -115,7 +117,7 @@ class RowFile:
         return pl.scan_parquet(self._files, schema=schema, missing_columns="insert", glob=False)
 
 
-def stored_names(header: Mapping[Hashable, str]) -> dict[Hashable, str]:
+def stored_names(header: Mapping[_Key, str]) -> dict[_Key, str]:
     """The names under which columns are stored, by key, from their names as found.
 
     >>> stored_names({"a": "x", "b": "x"})
@@ -124,7 +126,7 @@ def stored_names(header: Mapping[Hashable, str]) -> dict[Hashable, str]:
     return dict(zip(header, safe_names(tuple(header.values())), strict=True))
 
 
-def labels(header: Mapping[Hashable, str], stored: Mapping[Hashable, str]) -> dict[str, dict[str, str]]:
+def labels(header: Mapping[_Key, str], stored: Mapping[_Key, str]) -> dict[str, dict[str, str]]:
     """The label, by stored name, of each column that could not be stored under its name as found.
 
     >>> labels({0: "a b", 1: "c"}, {0: "a_b", 1: "c"})
