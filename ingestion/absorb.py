@@ -1,19 +1,18 @@
 """The archived deliveries of a batch, read: data files, rejects, and an account of what became of each delivery."""
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from catalog.errors import StoreError
 from catalog.failpoints import reach
 from catalog.ledger import Entry, Fate, first_names, past
 from catalog.tables import Snapshot, Tables
-from catalog.zones import Zone, bronze_table
+from catalog.zones import bronze_table
 from ingestion.account import Account
+from ingestion.fetch import Raw, fetched
 from ingestion.history import History
-from ingestion.manifest import Delivery, Kind, Manifest, Outcome, Patches
+from ingestion.manifest import Delivery, Manifest, Outcome, Patches
 from ingestion.parser import Parser
 from ingestion.pending import Pending, discard, value_columns
 from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
@@ -109,9 +108,9 @@ class Absorber:
         """One entry per delivery. Versions of one name come in a row, so only the last is kept back."""
         entries: list[Entry] = []
         standing: _Standing | None = None
-        for done, index in enumerate(archived, start=1):
-            delivery = self._manifest.deliveries[index]
-            entry, parts = self._read(index, delivery)
+        objects, scratch = self._tables.objects, self._workshop.scratch
+        for done, (index, raw) in enumerate(fetched(objects, self._manifest, archived, scratch), start=1):
+            entry, parts = self._read(index, raw)
             entries.append(entry)
             self._workshop.told(Read(entry, done, len(archived)))
             if entry.fate != Fate.INGESTED:
@@ -137,24 +136,18 @@ class Absorber:
             self._pending[part] = Pending(self._tables, name, self._heads.get(part), workshop.parser, workshop.scratch)
         return self._pending[part]
 
-    def _read(self, index: int, delivery: Delivery) -> tuple[Entry, tuple[Part, ...]]:
-        """Fetch, hash and parse one delivery: its entry, and its rows by table if it has any to add."""
-        if delivery.kind == Kind.RETRACT:
+    def _read(self, index: int, raw: Raw | None) -> tuple[Entry, tuple[Part, ...]]:
+        """Judge and parse one delivery: its entry, and its rows by table if it has any to add."""
+        delivery = self._manifest.deliveries[index]
+        if raw is None:
             return self._retract(index, delivery), ()
-        raw = self._workshop.scratch / f"{uuid.uuid4().hex}.raw"
         archive = self._manifest.archive(index)
-        sha256 = self._tables.objects.fetch(Zone.BRONZE, archive, raw)
-        size_bytes = raw.stat().st_size
-        if size_bytes != delivery.size_bytes:
-            raise StoreError(
-                f"the archive of {delivery.key} has {size_bytes} bytes, not {delivery.size_bytes}", next="run again"
-            )
-        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=sha256, archived_as=archive)
+        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=raw.sha256, archived_as=archive)
         try:
             judged = self._judged(entry, delivery)
-            entry, parts = (judged, ()) if judged is not None else self._parse(entry, delivery, raw)
+            entry, parts = (judged, ()) if judged is not None else self._parse(entry, delivery, raw.path)
         finally:
-            raw.unlink(missing_ok=True)
+            raw.path.unlink(missing_ok=True)
         self._remember(entry)
         return entry, parts
 

@@ -70,7 +70,9 @@ def _retaken(
 ) -> list[Finished]:
     finished: list[Finished] = []
     for dataset, deliveries in sorted(by_dataset.items()):
-        finished += retake(tables, policy, dataset, [deliveries[name] for name in sorted(deliveries)], told)
+        # Those of one name in a row and in order, as they are found in landing.
+        in_order = sorted(deliveries.values(), key=lambda delivery: (delivery.key, delivery.origin or ""))
+        finished += retake(tables, policy, dataset, in_order, told)
     return finished
 
 
