@@ -20,7 +20,7 @@ from lake.drop import Dropped
 from lake.drop import drop as drop_files
 from lake.promote.plan import Step
 from lake.publication import RunResult, Told
-from lake.published import PARALLEL_READS, Published, TableInfo
+from lake.published import PARALLEL_READS, Published, TableInfo, widened
 from lake.query import run_query
 from lake.replay import replay as replay_waiting
 from lake.replay import retract as retract_files
@@ -53,8 +53,8 @@ class View(Published):
 
     def ledger(self) -> pl.LazyFrame:
         """Every file that ever landed, and its fate: columns as `catalog.ledger.SCHEMA`. Raises `StoreError`."""
-        empty, name = pl.LazyFrame(schema=ledger.SCHEMA), str(ledger.LEDGER)
-        return pl.concat([empty, self.read(name)], how="diagonal") if name in self.names() else empty
+        name, schema = str(ledger.LEDGER), ledger.SCHEMA
+        return widened(self.read(name), schema) if name in self.names() else pl.LazyFrame(schema=schema)
 
     def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
         """What was expected by a day (today, in UTC) and what came: the twin of ``lake deliveries``.

@@ -16,6 +16,7 @@ from ingestion.retake import Replay
 from ingestion.retake import replay as replay_deliveries
 from ingestion.retake import retract as retract_files
 from lake.publication import RunResult, Signature, Told, publish, take_in
+from lake.published import widened
 from lake.workspace import Workspace
 
 WAITING = "waiting"
@@ -85,8 +86,7 @@ def _set_aside(lake: Workspace) -> list[dict[str, Any]]:
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of the quarantine in columns as `SCHEMA`, also of a version that an older lake wrote."""
-    told = pl.concat([pl.LazyFrame(schema=SCHEMA), rows], how="diagonal").select(list(SCHEMA))
-    return told.with_columns(pl.col("status").fill_null(WAITING))
+    return widened(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING))
 
 
 def _chosen(rows: Sequence[dict[str, Any]], names: Iterable[str], datasets: Collection[str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from lake.cli.options import FORMATS, format_option
 from lake.cli.report import say
 from lake.reading import open_lake
 
-ALWAYS = ("dataset", "period", "due", "status", "arrived_at", "files", "rows", "change", "file")
+ALWAYS = ("dataset", "status", "arrived_at", "files", "rows", "file")
 
 
 @click.command()

@@ -26,6 +26,9 @@ def tell(done: Read | Finished | Outcome) -> None:
 
 def _tell_batch(batch: Finished) -> None:
     entries = batch.entries
+    if all(entry.fate == Fate.RETRACTED for entry in entries):
+        say(f"{_tables(batch)}: {counted(len(entries), 'file')} taken back; their rows are gone, their bytes are kept")
+        return
     taken = [entry for entry in entries if entry.fate == Fate.INGESTED]
     told = f"{counted(len(taken), 'file')} of {len(entries)}, {counted(sum(entry.rows for entry in taken), 'row')}"
     aside = sum(entry.rejected for entry in taken)
@@ -36,8 +39,6 @@ def _tell_batch(batch: Finished) -> None:
             say(f"  set aside: {entry.file}: {entry.reason}")
         elif entry.fate == Fate.WITHDRAWN:
             say(f"  withdrawn: {entry.file} was deleted before it was read")
-        elif entry.fate == Fate.RETRACTED:
-            say(f"  retracted: {entry.file}; its rows are gone, its bytes are kept")
         elif entry.notice:
             say(f"  {entry.file}: {entry.notice}")
 
