@@ -242,3 +242,7 @@ def _extension(name: str) -> str:
 
 def _is_prose_name(name: str) -> bool:
     return PROSE_NAMES.fullmatch(PurePosixPath(name).name) is not None
+
+
+def refuse_other_formats(head: bytes, name: str) -> None:
+    """Gone once `ingestion.text.dialect` does not ask for it any more: `detect` is asked before."""
