@@ -1,6 +1,6 @@
 """A file as blocks for numpy: cut between characters, each with the neighbours that a rule may look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
@@ -11,7 +11,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Offsets: TypeAlias = npt.NDArray[np.intp]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-LF, CR, QUOTE = 0x0A, 0x0D, 0x22
+LF, CR = 0x0A, 0x0D
 
 _BEFORE, _AFTER = 2, 1
 _CONTINUATION_BYTES_MAX = 3
@@ -46,6 +46,38 @@ class Block:
         if b"\r" not in self.raw and self.padded[_BEFORE - 1] != CR:
             return 0
         return int(np.count_nonzero(self.before(ends) == CR))
+
+
+class LineBeginnings:
+    """Finds lines that begin with one of some marks, or that consist of one of some texts, across blocks."""
+
+    def __init__(self, marks: Iterable[bytes], texts: Iterable[bytes]) -> None:
+        self._marks = [b"\n" + mark for mark in marks]
+        self._texts = [b"\n" + text for text in texts]
+        self._kept_bytes = max(map(len, [*self._marks, *self._texts]), default=0)
+        self._before = b"\n"
+
+    def find(self, block: Block) -> tuple[int | None, int | None]:
+        """Where in the block the first such mark, and the first such text with its line end, is seen to be whole."""
+        if not self._kept_bytes:
+            return None, None
+        data = self._before + block.raw
+        shift = len(self._before)
+        marks = [at + len(mark) - 1 - shift for mark in self._marks if (at := data.find(mark)) >= 0]
+        texts = [end - shift for text in self._texts if (end := _whole_line(data, text)) is not None]
+        self._before = data[-self._kept_bytes :]
+        return min(marks, default=None), min(texts, default=None)
+
+
+def _whole_line(data: bytes, text: bytes) -> int | None:
+    """Where the line ends that consists of a text, which begins with the line end before it."""
+    at = data.find(text)
+    while at >= 0:
+        end = at + len(text)
+        if data[end : end + 1] in {b"\r", b"\n"}:
+            return end
+        at = data.find(text, at + 1)
+    return None
 
 
 def text_faults(block: Block) -> Iterator[tuple[int, str]]:

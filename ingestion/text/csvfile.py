@@ -1,136 +1,139 @@
-"""A CSV file to Parquet: through the gate, then by Polars, then the account of records, lines and bytes is closed."""
+"""A text table as rows and rejects: through the gate straight to Polars, or on the careful path; its account closed."""
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from ingestion.text.dialect import Dialect, refuse_footer, understand
-from ingestion.text.gate import RECORD_BYTES_MAX, Shape, measure
-from ingestion.protocol import Parsed, ParseRequest
+from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
+from ingestion.text.account import Account, LineAccount, close_account
+from ingestion.text.careful import CarefulReader
+from ingestion.text.cells import is_note
+from ingestion.text.clean import LINE, CleanFile
+from ingestion.text.dialect import Dialect, understand
+from ingestion.text.encoding import Text, as_utf8
+from ingestion.text.gate import NO_DELIMITER, RECORD_BYTES_MAX, Shape, measure
+from ingestion.text.head import Head, read_head
+from ingestion.text.rejects import RejectFile
+from ingestion.text.tokens import Grammar, Record
+
+_FOOTER_WIDTH_MIN = 3
 
 
-@dataclass(frozen=True)
-class Account:
-    """What a file holds below its header; ``last_line`` is the physical line on which the last record begins."""
-
-    records: int
-    values: int
-    last_line: int
-    value_bytes: int
-
-
-def read_csv(request: ParseRequest) -> Parsed:
-    """Write the rows of a CSV file to ``request.out``; raises `FileRefused` where any could be lost or altered."""
-    dialect = understand(request.path, request.name)
-    shape = measure(request.path, dialect.delimiter, len(dialect.header))
-    if shape.records > 1:
-        refuse_footer(_last_row(request.path, shape, dialect), shape.last_line)
-    columns = _order(dialect.columns, request.columns)
-    _write(request, dialect, shape, columns)
-    account = close_account(request.out, columns, shape, dialect)
-    return Parsed(account.records, shape.records - 1, shape.lines, columns, dialect.header, dialect.as_dict())
+def read_csv(source: Source) -> Iterator[Found]:
+    """The one table of a text file; raises `FileRefused` where it is not understood or its account does not close."""
+    text = as_utf8(source)
+    dialect = understand(text, source)
+    head = read_head(text, dialect)
+    doubt = _doubt(text, dialect, source)
+    if doubt is None:
+        try:
+            shape = measure(text, dialect, head)
+            _refuse_last(text, dialect, head, shape)
+        except FileRefused as refused:
+            doubt = refused.reason
+    if doubt is None:
+        yield _fast(text, dialect, head, shape)
+    else:
+        yield _careful(text, dialect, head, source, doubt)
 
 
-def close_account(out: Path, columns: Sequence[str], shape: Shape, dialect: Dialect) -> Account:
-    """What a Parquet file holds; raises `FileRefused` where that is not what the gate counted in the CSV file."""
-    counted, written = _counted(shape, dialect), _written(out, columns)
-    if counted != written:
-        raise FileRefused("account", f"the account does not close: {_difference(counted, written)}")
-    return written
+def _doubt(text: Text, dialect: Dialect, source: Source) -> str | None:
+    """Why a file is not for the gate, whatever its records are like."""
+    if len(text.bad_lines) > 0:
+        return f"{len(text.bad_lines):,} lines hold bytes that are not {text.encoding}"
+    if source.patches:
+        return "records are mended"
+    if len((dialect.delimiter or NO_DELIMITER).encode()) > 1:
+        return "the delimiter has several characters"
+    if dialect.escape == "backslash" or (dialect.quote and dialect.escape == "none"):
+        return "quotes are not escaped by doubling them"
+    return None
 
 
-def _order(found: tuple[str, ...], expected: tuple[str, ...] | None) -> tuple[str, ...]:
-    if expected is None:
-        return found
-    missing = [name for name in expected if name not in found]
-    unknown = [name for name in found if name not in expected]
-    if missing or unknown:
-        parts = [f"without {', '.join(missing)}"] if missing else []
-        parts += [f"with the unknown {', '.join(unknown)}"] if unknown else []
-        raise FileRefused("schema", f"the columns are not those of the table: {' and '.join(parts)}")
-    return expected
+def _refuse_last(text: Text, dialect: Dialect, head: Head, shape: Shape) -> None:
+    """Raise `FileRefused` where the last record is a note below the table, or the header once more."""
+    if not shape.records:
+        return
+    with text.path.open("rb") as file:
+        file.seek(shape.last_offset)
+        record = Grammar.of(dialect).record(file.read(RECORD_BYTES_MAX + 2), 0)
+    if not isinstance(record, Record):
+        raise FileRefused("quote", f"line {shape.last_line} is no record by itself", line=shape.last_line)
+    cells = record.fields
+    if any(cells == row.cells for row in head.rows):
+        raise FileRefused("header", f"line {shape.last_line} repeats the header", line=shape.last_line)
+    is_wide = len(cells) >= _FOOTER_WIDTH_MIN
+    if is_wide and is_note(cells[0].decode()) and not any(cell.strip() for cell in cells[1:]):
+        reason = f"line {shape.last_line} looks like a note below the table"
+        raise FileRefused("footer", reason, line=shape.last_line)
 
 
-def _write(request: ParseRequest, dialect: Dialect, shape: Shape, columns: Sequence[str]) -> None:
-    """Stream the file to Parquet. Columns are read by position, so that no name matters before it is stored.
+def _fast(text: Text, dialect: Dialect, head: Head, shape: Shape) -> Found:
+    """What passed the gate: Polars reads the file itself.
 
-    Blank lines at the end would be read as rows of nulls: there the parser is told when to stop.
+    Columns are read by position, so that no name matters before it is stored. Blank lines at the end would be read as
+    rows of nulls: there the parser is told when to stop.
     """
-    positions = {name: f"c{position}" for position, name in enumerate(dialect.columns)}
+    positions = {f"c{position}": name for position, name in enumerate(dialect.columns)}
     line = pl.col("line").cast(pl.Int64)
     if shape.multiline:
         inner = pl.sum_horizontal(
-            pl.col(name).str.count_matches("\n", literal=True).cast(pl.Int64) for name in positions.values()
+            pl.col(name).str.count_matches("\n", literal=True).cast(pl.Int64) for name in positions
         )
         line += inner.cum_sum().shift(1, fill_value=0)
-    frame = pl.scan_csv(
-        request.path,
-        has_header=False,
-        skip_rows=1,
-        schema=dict.fromkeys(positions.values(), pl.String),
-        separator=dialect.delimiter,
-        quote_char=dialect.quote,
-        empty_string_is_null=False,
-        n_rows=shape.records - 1 if shape.blank_lines else None,
-        glob=False,
-    )
-    frame.with_row_index("line", offset=shape.header_lines + 1).select(
-        *(pl.col(positions[name]).alias(name) for name in columns),
-        pl.lit(request.file).alias("_file"),
-        line.alias("_line"),
-        pl.lit(request.batch).alias("_batch"),
-        pl.lit(request.ingested_at).cast(pl.Datetime("us", "UTC")).alias("_ingested_at"),
-        pl.lit(None, dtype=pl.String).alias("_rescued"),
-    ).sink_parquet(request.out, compression="zstd", statistics=True, maintain_order=True)
-
-
-def _counted(shape: Shape, dialect: Dialect) -> Account:
-    """The gate's side of the account: what it counted, less the header."""
-    records = shape.records - 1
-    header_bytes = sum(len(cell.encode()) for cell in dialect.header)
-    return Account(
-        records=records,
-        values=records * len(dialect.header),
-        last_line=shape.last_line if records else 0,
-        value_bytes=shape.value_bytes - header_bytes,
-    )
-
-
-def _written(out: Path, columns: Sequence[str]) -> Account:
-    """The rows' side of the account: what the Parquet file holds, read back."""
-    positions = {name: f"c{position}" for position, name in enumerate(columns)}
-    values = [pl.col(name) for name in positions.values()]
-    sums = (
-        pl.scan_parquet(out, glob=False)
-        .rename(positions)
-        .select(
-            pl.len().alias("records"),
-            pl.sum_horizontal(value.count().cast(pl.Int64) for value in values).alias("values"),
-            pl.col("_line").max().fill_null(0).alias("last_line"),
-            pl.sum_horizontal(value.str.len_bytes().cast(pl.Int64).sum() for value in values).alias("value_bytes"),
+    values = [pl.col(position).alias(name) for position, name in positions.items()]
+    if shape.records:
+        frame = pl.scan_csv(
+            text.path,
+            has_header=False,
+            skip_lines=head.lines,
+            schema=dict.fromkeys(positions, pl.String),
+            separator=dialect.delimiter or NO_DELIMITER,
+            quote_char=dialect.quote or None,
+            empty_string_is_null=False,
+            n_rows=shape.records if shape.blank_lines else None,
+            glob=False,
         )
+        rows = frame.with_row_index("line", offset=head.lines + 1).select(*values, line.alias(LINE))
+    else:
+        rows = pl.LazyFrame(schema={**dict.fromkeys(dialect.columns, pl.String), LINE: pl.Int64})
+    account = Account(shape.records, shape.records * len(dialect.header), shape.last_line, shape.value_bytes)
+    lines = LineAccount(above=head.lines, blank=shape.blank_lines)
+    lines.rows = shape.lines - head.lines - shape.blank_lines
+    return _found(text, dialect, rows, account, lines)
+
+
+def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: str) -> Found:
+    """What did not pass: copied record by record to a clean file, which Polars reads, or to the rejects."""
+    rejects = RejectFile(source.scratch / "rejects.parquet")
+    with CleanFile(source.scratch, Grammar.of(dialect), len(dialect.header)) as clean:
+        reader = CarefulReader(text, dialect, head, (clean, rejects))
+        lines = reader.read(source.patches)
+    path, rejected = rejects.close()
+    found = _found(text, dialect, clean.frame(dialect.columns), clean.account, lines)
+    notices = [*found.notices, f"read record by record: {doubt}"]
+    unused = len(source.patches) - reader.patches_used
+    if unused:
+        notices.append(f"{unused} of {len(source.patches)} mended records begin on lines where no record does")
+    return replace(found, records=clean.records + rejected, rejects=path, rejected=rejected, notices=tuple(notices))
+
+
+def _found(text: Text, dialect: Dialect, rows: pl.LazyFrame, account: Account, lines: LineAccount) -> Found:
+    def check(out: Path) -> None:
+        close_account(account, out, dialect.columns)
+
+    names = zip(dialect.columns, dialect.header, strict=True)
+    return Found(
+        rows=rows,
+        header=dialect.header,
+        records=account.records,
+        format="csv",
+        lines=lines.lines,
+        dialect={**dialect.as_dict(), "lines": vars(lines)},
+        metadata={stored: {"label": found} for stored, found in names if stored != found},
+        notices=tuple(text.notices),
+        check=check,
     )
-    return Account(*(int(value) for value in sums.collect(engine="streaming").row(0)))
-
-
-def _difference(counted: Account, written: Account) -> str:
-    if counted.records != written.records:
-        return f"{counted.records:,} records were counted, {written.records:,} rows were read"
-    if counted.values != written.values:
-        return f"{counted.values:,} values were counted, {written.values:,} were read"
-    if counted.last_line != written.last_line:
-        return f"the last record begins on line {counted.last_line:,}, its row says {written.last_line:,}"
-    return f"the values have {counted.value_bytes:,} bytes, the rows that were read {written.value_bytes:,}"
-
-
-def _last_row(path: Path, shape: Shape, dialect: Dialect) -> list[str]:
-    with path.open("rb") as file:
-        file.seek(shape.last_offset)
-        text = file.read(RECORD_BYTES_MAX + 2).decode("utf-8")
-    csv.field_size_limit(RECORD_BYTES_MAX + 2)
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter))

@@ -1,7 +1,7 @@
 """The gate: one streaming pass that says whether a CSV file is so regular that no reader can misread it.
 
 It counts records, lines and bytes of value on its own, without the parser, so that the account of a file can be closed
-against what the parser made of it.
+against what the parser made of it. What it does not let pass may still be a good record: the careful path decides.
 
 A file is seen in blocks. A block is cut before the first byte of a character, and comes with the two bytes before it
 and the one after it, so that every rule looks at its neighbours in the same way wherever the cuts fall. Every fault has
@@ -17,37 +17,42 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ingestion.text.blocks import CR, LF, QUOTE, Block, Flags, Offsets, blocks, is_blank, text_faults
 from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
+from ingestion.text.blocks import CR, LF, Block, Flags, LineBeginnings, Offsets, blocks, is_blank, text_faults
+from ingestion.text.dialect import Dialect
+from ingestion.text.encoding import Text
+from ingestion.text.head import Head
 
 CHUNK_BYTES = 1 << 20
 RECORD_BYTES_MAX = 16 << 20
 
+NO_DELIMITER = "\x1f"
+"""Stands for the delimiter of a table of one column: a file that holds it does not pass."""
+
 _BLANK_BYTES_MAX = 1 << 16
+_BOM = codecs.BOM_UTF8
 _LINE_ENDS = re.compile(rb"(\r?\n)((?:\r?\n)*)")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the gate counted, the header being the first record. Lines are physical and 1-based; sizes are in bytes.
+    """What the gate counted below the head. Lines are physical and 1-based; sizes are in bytes.
 
-    ``lines`` are all of them, ``blank_lines`` those at the end that are no records.
+    ``lines`` are all of the file's, ``blank_lines`` those at the end that are no records. The last record begins on
+    ``last_line`` and at ``last_offset``, which are 0 where there is none.
     """
 
     records: int
     lines: int
     blank_lines: int
-    header_lines: int
     last_line: int
     last_offset: int
     multiline: bool
     value_bytes: int
-    bom: bool
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class _Marks:
     doubled: int = 0
     quoted_after: bool = False
     multiline: bool = False
-    fault: tuple[int, str] | None = None
+    delimiters_within: int | None = None
+    faults: tuple[tuple[int, str], ...] = ()
 
 
 _LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
@@ -72,25 +78,34 @@ _LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
     "quote-close": lambda line: FileRefused(
         "quote", f"line {line} has text between a closing quote and the end of the field", line=line
     ),
+    "swallowed": lambda line: FileRefused(
+        "quote", f"line {line} stands in quotes, with as many delimiters as a record has", line=line
+    ),
+    "comment": lambda line: FileRefused("comment", f"line {line} begins like a comment", line=line),
+    "header": lambda line: FileRefused("header", f"line {line} repeats the header", line=line),
 }
 
 
 class _Gate:
     """The state between blocks: where the current record begins, and how much of it has been seen."""
 
-    def __init__(self, delimiter: str, width: int, record_bytes_max: int) -> None:
-        self.delimiter = ord(delimiter)
-        self.width = width
+    def __init__(self, dialect: Dialect, head: Head, record_bytes_max: int) -> None:
+        self.delimiter = ord(dialect.delimiter or NO_DELIMITER)
+        self.quote = dialect.quote.encode()
+        self.width = len(dialect.header)
         self.record_bytes_max = record_bytes_max
-        self.offset = 0
-        self.line = 1
+        comments = [dialect.comment.encode()] if dialect.comment else []
+        headers = [row.raw for row in head.rows]
+        self.beginnings = LineBeginnings(comments, headers + [_BOM + header for header in headers])
+        self.offset = head.offset
+        self.line = head.lines + 1
         self.quoted = False
         self.delimiters = 0
-        self.record_offset = 0
-        self.record_line = 1
+        self.delimiters_within: int | None = None
+        self.record_offset = self.begin = head.offset
+        self.record_line = self.line
         self.records = 0
-        self.header_lines = 0
-        self.last_line = 1
+        self.last_line = 0
         self.last_offset = 0
         self.multiline = False
         self.structure_bytes = 0
@@ -100,7 +115,8 @@ class _Gate:
         marks = self._marks(block)
         faults = [
             *text_faults(block),
-            *([marks.fault] if marks.fault is not None else []),
+            *marks.faults,
+            *self._beginning_faults(block),
             *self._size_faults(block, marks),
             *self._width_faults(block, marks),
         ]
@@ -109,7 +125,7 @@ class _Gate:
             raise self._refusal(block, marks, at, rule)
         self._count(block, marks)
 
-    def finish(self, bom: bool, blank_lines: int) -> Shape:
+    def finish(self, blank_lines: int) -> Shape:
         """Close the last record; raises `FileRefused` where it is not whole."""
         if self.quoted:
             reason = f"a quote that opens in the record on line {self.record_line} never closes"
@@ -120,46 +136,50 @@ class _Gate:
                 raise self._too_few(self.record_line, self.delimiters + 1)
             lines = self.line
             self.records += 1
-            self.header_lines = self.header_lines or lines
             self.last_line, self.last_offset = self.record_line, self.record_offset
         return Shape(
             records=self.records,
             lines=lines + blank_lines,
             blank_lines=blank_lines,
-            header_lines=self.header_lines,
             last_line=self.last_line,
-            last_offset=self.last_offset + (len(codecs.BOM_UTF8) if bom else 0),
+            last_offset=self.last_offset,
             multiline=self.multiline,
-            value_bytes=self.offset - self.structure_bytes,
-            bom=bom,
+            value_bytes=self.offset - self.begin - self.structure_bytes,
         )
 
     def _marks(self, block: Block) -> _Marks:
         body = block.body
         marked = body == LF
         marked |= body == self.delimiter
-        if not self.quoted and b'"' not in block.raw:
+        if not self.quote or (not self.quoted and self.quote not in block.raw):
             at = np.flatnonzero(marked)
             is_end = body[at] == LF
-            return _Marks(at, is_end, at[is_end])
-        marked |= body == QUOTE
+            return self._marks_without_quotes(at, is_end)
+        marked |= body == self.quote[0]
         return self._marks_with_quotes(block, np.flatnonzero(marked))
+
+    def _marks_without_quotes(self, at: Offsets, is_end: Flags) -> _Marks:
+        """Nothing is in quotes, but a line end that was may come before the first of the block."""
+        ends, within = at[is_end], self.delimiters_within
+        return _Marks(at, is_end, ends, delimiters_within=None if ends.size or within is None else within + at.size)
 
     def _marks_with_quotes(self, block: Block, at: Offsets) -> _Marks:
         """A mark is in quotes when the quotes before it are odd in number; a doubled quote closes and opens again."""
         kind = block.body[at]
-        is_quote = kind == QUOTE
+        quote = self.quote[0]
+        is_quote = kind == quote
         odd = ((np.cumsum(is_quote) + self.quoted) & 1).astype(np.bool_)
         quote_at, opens = at[is_quote], odd[is_quote]
         opening, closing = quote_at[opens], quote_at[~opens]
         left, right = block.before(opening), block.after(closing)
-        doubled = right == QUOTE
-        bad_open = opening[(left != self.delimiter) & (left != LF) & (left != QUOTE)]
+        doubled = right == quote
+        bad_open = opening[(left != self.delimiter) & (left != LF) & (left != quote)]
         bad_close = closing[(right != self.delimiter) & (right != LF) & (right != CR) & ~doubled]
         bad = ((bad_open, "quote-open"), (bad_close, "quote-close"))
         faults = [(int(where[0]), rule) for where, rule in bad if where.size]
         is_line_feed = kind == LF
         outside = ~is_quote & ~odd
+        swallowed, within = self._swallowed(at, is_line_feed, ~is_quote & ~is_line_feed, odd)
         return _Marks(
             at=at[outside],
             is_end=is_line_feed[outside],
@@ -168,8 +188,36 @@ class _Gate:
             doubled=int(np.count_nonzero(doubled)),
             quoted_after=bool(odd[-1]) if odd.size else self.quoted,
             multiline=bool((is_line_feed & odd).any()),
-            fault=min(faults) if faults else None,
+            delimiters_within=within,
+            faults=(*faults, *swallowed),
         )
+
+    def _swallowed(
+        self, at: Offsets, is_line_feed: Flags, is_delimiter: Flags, odd: Flags
+    ) -> tuple[list[tuple[int, str]], int | None]:
+        """A line between two line feeds in quotes that has the delimiters of a record: it may be one.
+
+        And how many delimiters follow the last line feed, where that is in quotes. In one column every line would be.
+        """
+        feeds, inside = np.flatnonzero(is_line_feed), odd[is_line_feed]
+        delimiters = np.cumsum(is_delimiter)
+        total = int(delimiters[-1]) if delimiters.size else 0
+        if not feeds.size:
+            return [], None if self.delimiters_within is None else self.delimiters_within + total
+        within = total - int(delimiters[feeds[-1]]) if inside[-1] else None
+        if self.width == 1 or not inside.any():
+            return [], within
+        between = np.diff(delimiters[feeds], prepend=-(self.delimiters_within or 0))
+        both = inside.copy()
+        both[1:] &= inside[:-1]
+        both[0] &= self.delimiters_within is not None
+        found = at[feeds[both & (between == self.width - 1)]]
+        return [(int(found[0]), "swallowed")] if found.size else [], within
+
+    def _beginning_faults(self, block: Block) -> Iterator[tuple[int, str]]:
+        for at, rule in zip(self.beginnings.find(block), ("comment", "header"), strict=True):
+            if at is not None:
+                yield at, rule
 
     def _width_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
         """Outside quotes, a line feed must be every width-th mark, and nothing else may be."""
@@ -207,12 +255,12 @@ class _Gate:
         self.line += marks.line_feeds.size
         self.offset += block.body.size
         self.quoted = marks.quoted_after
+        self.delimiters_within = marks.delimiters_within
         self.multiline |= marks.multiline
 
     def _close_records(self, ends: Offsets, marks: _Marks) -> None:
         """Move on to the record that is open when the block ends; note where the last closed one began."""
-        first, last = self._line_after(ends[0], marks), self._line_after(ends[-1], marks)
-        self.header_lines = self.header_lines or first - 1
+        last = self._line_after(ends[-1], marks)
         if ends.size > 1:
             self.last_line = self._line_after(ends[-2], marks)
             self.last_offset = self.offset + int(ends[-2]) + 1
@@ -236,6 +284,8 @@ class _Gate:
         if rule == "too-many":
             reason = f"line {record_line} has more fields than the header, which has {self.width}"
             return FileRefused("width", reason, line=record_line)
+        if rule == "header":
+            line = record_line
         if rule == "size":
             longest = f"{self.record_bytes_max:,} bytes"
             reason = f"the record on line {record_line} is longer than {longest}: perhaps a quote that never closes"
@@ -251,41 +301,54 @@ class _Gate:
         return self._line_after(ends[-1], marks), int(np.count_nonzero(earlier & (marks.at > ends[-1]))) + 1
 
     def _too_few(self, line: int, fields: int) -> FileRefused:
-        plural = "field" if fields == 1 else "fields"
-        return FileRefused("width", f"line {line} has {fields} {plural}, the header has {self.width}", line=line)
+        return FileRefused("width", width_reason(f"line {line}", fields, self.width), line=line)
+
+
+def width_reason(said: str, fields: int, width: int) -> str:
+    """What is wrong with a record of another width than the header's.
+
+    >>> width_reason("line 3", 1, 2)
+    'line 3 has 1 field, the header has 2'
+    """
+    return f"{said} has {fields} {'field' if fields == 1 else 'fields'}, the header has {width}"
 
 
 def measure(
-    path: Path,
-    delimiter: str,
-    width: int,
+    text: Text,
+    dialect: Dialect,
+    head: Head,
     *,
     chunk_bytes: int = CHUNK_BYTES,
     record_bytes_max: int = RECORD_BYTES_MAX,
 ) -> Shape:
     """Pass a file through the gate and count it; raises `FileRefused` at the first thing that a reader could misread.
 
-    ``width`` is the number of fields that every record must have. Memory depends on ``chunk_bytes`` only.
+    Every record must have as many fields as the header. Memory depends on ``chunk_bytes`` only.
     """
-    gate = _Gate(delimiter, width, record_bytes_max)
-    with path.open("rb") as file:
-        bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-        if not bom:
-            file.seek(0)
-        begin = file.tell()
-        stop, blank_lines = _end_of_records(file) if width > 1 else (file.seek(0, os.SEEK_END), 0)
-        file.seek(begin)
-        for block in blocks(file, stop, delimiter, chunk_bytes):
+    if head.has_lone_cr:
+        raise lone_cr(1)
+    gate = _Gate(dialect, head, record_bytes_max)
+    with text.path.open("rb") as file:
+        file.seek(head.offset)
+        if file.read(len(_BOM)) == _BOM:
+            raise FileRefused("encoding", f"line {head.lines + 1} begins with a byte order mark", line=head.lines + 1)
+        stop, blank_lines = _end_of_records(file, head.offset) if gate.width > 1 else (file.seek(0, os.SEEK_END), 0)
+        file.seek(head.offset)
+        for block in blocks(file, stop, chr(gate.delimiter), chunk_bytes):
             gate.take(block)
-    return gate.finish(bom, blank_lines)
+    return gate.finish(blank_lines)
 
 
-def _end_of_records(file: BinaryIO) -> tuple[int, int]:
+def _end_of_records(file: BinaryIO, begin: int) -> tuple[int, int]:
     """Where the last record ends, with its line end, and how many blank lines follow; more than 64 KB are not cut."""
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _BLANK_BYTES_MAX))
+    tail_begin = max(begin, size - _BLANK_BYTES_MAX)
+    file.seek(tail_begin)
     tail = file.read()
     kept = tail.rstrip(b"\r\n")
+    if not kept and tail_begin == begin:
+        only_blank = _LINE_ENDS.fullmatch(tail)
+        return (begin, tail.count(b"\n")) if only_blank is not None else (size, 0)
     ends = _LINE_ENDS.fullmatch(tail, len(kept))
     if not kept or ends is None:
         return size, 0

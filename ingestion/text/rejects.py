@@ -1,4 +1,4 @@
-"""The records that a reader sets aside, as one Parquet file: written in chunks, so that memory does not grow with them."""
+"""The records that a reader sets aside, as one Parquet file, written in chunks of bounded size."""
 
 from pathlib import Path
 

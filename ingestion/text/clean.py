@@ -1,0 +1,149 @@
+"""Records that were found good, as a text that no reader can misread, and the line on which each of them begins.
+
+The text has one-byte delimiters and quotes and a line feed behind each record. Beside it stands an index: pairs of a
+record's number and its physical line, one wherever the lines do not simply go on with the records.
+"""
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ingestion.text.account import Account
+from ingestion.text.lines import Lines
+from ingestion.text.tokens import Grammar
+
+LINE = "_line"
+
+_BEGIN = codecs.BOM_UTF8
+"""Polars passes over a byte order mark at the start: over this one, and not over one that a value begins with."""
+
+_INDEX = np.dtype([("record", np.int64), ("line", np.int64)])
+_SEPARATORS = (b"\x1f", b"\x1e")
+
+
+class CleanFile:
+    """Takes good records, in order, and gives them back as a frame. A context manager: leaving it ends the writing."""
+
+    def __init__(self, folder: Path, grammar: Grammar, width: int) -> None:
+        self._path = folder / "clean.csv"
+        self._index_path = folder / "clean.index"
+        self._grammar = grammar
+        self._width = width
+        self.delimiter = grammar.delimiter if len(grammar.delimiter) == 1 else _SEPARATORS[0]
+        self.quote = grammar.quote or next(mark for mark in _SEPARATORS if mark != self.delimiter)
+        self._file: BinaryIO = self._path.open("wb", buffering=1 << 20)
+        self._index: BinaryIO = self._index_path.open("wb")
+        self._file.write(_BEGIN)
+        self._line_less_record = -1
+        self.records = 0
+        self.value_bytes = 0
+        self.last_line = 0
+
+    def __enter__(self) -> "CleanFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._index.close()
+
+    @property
+    def marks(self) -> bytes:
+        """Bytes that mean something here and not in the original: lines that hold them cannot be copied."""
+        delimiter = self.delimiter if self.delimiter != self._grammar.delimiter else b""
+        return delimiter + (self.quote if self.quote != self._grammar.quote else b"")
+
+    @property
+    def account(self) -> Account:
+        """What was written, counted without a parser."""
+        return Account(self.records, self.records * self._width, self.last_line, self.value_bytes)
+
+    def add(self, fields: Sequence[bytes], line: int) -> None:
+        """Write one record that begins on a line."""
+        quote = self.quote
+        cells = [quote + field.replace(quote, quote * 2) + quote for field in fields]
+        self._file.write(self.delimiter.join(cells) + b"\n")
+        self.value_bytes += sum(map(len, fields))
+        self._went_on(np.array([line]))
+
+    def copy(self, lines: Lines, which: npt.NDArray[np.intp], first_line: int) -> None:
+        """Write lines that are records by themselves; the first of ``lines`` has the number ``first_line``."""
+        if not which.size:
+            return
+        self._file.write(self._copied(lines, which))
+        sizes = lines.ends[which] - lines.starts[which]
+        structure = (self._width - 1) * len(self._grammar.delimiter) * which.size
+        structure += int(lines.quotes[which].sum() - lines.doubled[which].sum())
+        self.value_bytes += int(sizes.sum()) - structure
+        self._went_on(which + first_line)
+
+    def frame(self, columns: Sequence[str]) -> pl.LazyFrame:
+        """The records as text columns of these names, with the line of each; to be called when all are written."""
+        positions = {f"c{position}": name for position, name in enumerate(columns)}
+        if self.records == 0:
+            return pl.LazyFrame(schema={**dict.fromkeys(columns, pl.String), LINE: pl.Int64})
+        frame = pl.scan_csv(
+            self._path,
+            has_header=False,
+            schema=dict.fromkeys(positions, pl.String),
+            separator=self.delimiter.decode(),
+            quote_char=self.quote.decode(),
+            empty_string_is_null=False,
+            glob=False,
+        )
+        index = np.memmap(self._index_path, _INDEX, "r")
+        starts, lines = index["record"], index["line"]
+
+        def line_of(numbers: pl.Series) -> pl.Series:
+            values = numbers.to_numpy().astype(np.int64)
+            place = np.searchsorted(starts, values, "right") - 1
+            return pl.Series(lines[place] + (values - starts[place]))
+
+        number = pl.col("record").map_batches(line_of, return_dtype=pl.Int64, is_elementwise=True)
+        values = [pl.col(position).alias(name) for position, name in positions.items()]
+        return frame.with_row_index("record").select(*values, number.alias(LINE))
+
+    def _went_on(self, lines: npt.NDArray[np.int64]) -> None:
+        """Count records that begin on these lines, and keep in the index where lines and records part."""
+        records = np.arange(self.records, self.records + lines.size)
+        apart = np.diff(lines - records, prepend=self._line_less_record) != 0
+        entries = np.empty(int(np.count_nonzero(apart)), _INDEX)
+        entries["record"], entries["line"] = records[apart], lines[apart]
+        self._index.write(entries.tobytes())
+        self.records += lines.size
+        self.last_line = int(lines[-1])
+        self._line_less_record = self.last_line - (self.records - 1)
+
+    def _copied(self, lines: Lines, which: npt.NDArray[np.intp]) -> bytes:
+        """The text of lines with this file's delimiter and line ends."""
+        first, behind = which[0], which[-1] + 1
+        begin, end = int(lines.starts[first]), int(lines.starts[behind])
+        replaced = len(self._grammar.delimiter) > 1
+        if behind - first == which.size and not replaced:
+            text = lines.text[begin:end]
+        else:
+            text = self._picked(lines, which, begin, end)
+        return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
+
+    def _picked(self, lines: Lines, which: npt.NDArray[np.intp], begin: int, end: int) -> bytes:
+        """The bytes of lines that do not all follow each other, a delimiter of several bytes made one."""
+        body = lines.body[begin:end].copy()
+        chosen = np.zeros(len(lines), np.bool_)
+        chosen[which] = True
+        first, behind = which[0], which[-1] + 1
+        kept = np.repeat(chosen[first:behind], np.diff(lines.starts[first : behind + 1]))
+        size = len(self._grammar.delimiter)
+        if size > 1:
+            low, high = np.searchsorted(lines.delimiters, [begin, end])
+            at = lines.delimiters[low:high] - begin
+            body[at] = self.delimiter[0]
+            for step in range(1, size):
+                kept[at + step] = False
+        return body[kept].tobytes()

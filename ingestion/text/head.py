@@ -1,0 +1,74 @@
+"""What stands above the records of a text table: title lines and the header, read once for both ways of reading."""
+
+from dataclasses import dataclass
+
+from ingestion.refusal import FileRefused
+from ingestion.text.dialect import Dialect
+from ingestion.text.encoding import Text
+from ingestion.text.tokens import LINE_END, Grammar, Record
+
+HEAD_BYTES_MAX = 16 << 20
+
+_READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class HeaderRow:
+    """One record of the header: its bytes without the line end, and its cells."""
+
+    raw: bytes
+    cells: list[bytes]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The lines above the records: ``offset`` is where these may begin. Blank rows of the header are left out."""
+
+    lines: int
+    offset: int
+    has_lone_cr: bool = False
+    rows: tuple[HeaderRow, ...] = ()
+
+
+def read_head(text: Text, dialect: Dialect) -> Head:
+    """The lines above ``dialect.first_line``; raises `FileRefused` where they are no head but a file of its own."""
+    wanted = dialect.first_line - 1
+    data, ends = _first_lines(text, wanted)
+    if len(ends) < wanted and (not ends or ends[-1] < len(data)):
+        ends.append(len(data))
+    if not ends:
+        return Head(0, text.begin)
+    begin = ends[dialect.header_line - 2] if 1 < dialect.header_line <= len(ends) else 0
+    stop = ends[min(dialect.header_line + dialect.header_rows - 1, len(ends)) - 1] if dialect.header_rows else begin
+    has_lone_cr = data[: ends[-1]].count(b"\r") > data[: ends[-1]].count(b"\r\n")
+    return Head(len(ends), text.begin + ends[-1], has_lone_cr, _rows(data[begin:stop], Grammar.of(dialect)))
+
+
+def _first_lines(text: Text, wanted: int) -> tuple[bytes, list[int]]:
+    """The beginning of a file, and where its first lines end: a line end, looked at with the byte behind it."""
+    data, ends = b"", list[int]()
+    with text.path.open("rb") as file:
+        file.seek(text.begin)
+        while len(ends) < wanted and (chunk := file.read(max(_READ_BYTES, len(data)))):
+            data += chunk
+            if len(data) > HEAD_BYTES_MAX:
+                reason = f"the {wanted:,} lines above the records have more than {HEAD_BYTES_MAX:,} bytes"
+                raise FileRefused("header", reason, line=1)
+            ends = [found.end() for _, found in zip(range(wanted), LINE_END.finditer(data), strict=False)]
+            if ends and ends[-1] == len(data) and data.endswith(b"\r"):
+                ends.pop()
+    if len(ends) < wanted and data.endswith(b"\r"):
+        ends.append(len(data))
+    return data, ends
+
+
+def _rows(raw: bytes, grammar: Grammar) -> tuple[HeaderRow, ...]:
+    rows, at = [], 0
+    while at < len(raw):
+        record = grammar.record(raw, at)
+        if not isinstance(record, Record):
+            break
+        if any(cell.strip() for cell in record.fields):
+            rows.append(HeaderRow(raw[at : record.end].rstrip(b"\r\n"), record.fields))
+        at = record.end
+    return tuple(rows)

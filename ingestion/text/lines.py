@@ -1,0 +1,179 @@
+"""A piece of text as physical lines, judged all at once: which of them are records by themselves, which are blank.
+
+Each line is judged as if a record began on it. Lines that are records of the right width by the strict rules, and hold
+nothing that needs a closer look, can be copied in bulk; all others are for the tokeniser.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ingestion.text.blocks import CR, LF, Bytes, Flags, Offsets
+from ingestion.text.tokens import Grammar
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LineRules:
+    """What makes a line a record by itself: grammar and width. Lines with a byte of ``apart`` are for the tokeniser."""
+
+    grammar: Grammar
+    width: int
+    comment: bytes
+    apart: bytes
+
+
+class Lines:
+    """The lines of a text that ends with a line end; ``starts`` has the text's end behind the last one."""
+
+    def __init__(self, text: bytes, rules: LineRules) -> None:
+        self.text = text
+        self.body: Bytes = np.frombuffer(text, np.uint8)
+        self._rules = rules
+        self._is_end = self._line_ends()
+        self.starts: Offsets = np.concatenate(([0], np.flatnonzero(self._is_end) + 1))
+        self._judge()
+
+    def __len__(self) -> int:
+        return self.starts.size - 1
+
+    @cached_property
+    def ends(self) -> Offsets:
+        """Where each line's text ends and its line end begins."""
+        ends: Offsets = self.starts[1:] - 1
+        if self._has_cr:
+            before = np.maximum(ends - 1, 0)
+            ends -= (self.body[ends] == LF) & (self.body[before] == CR) & (ends > self.starts[:-1])
+        return ends
+
+    @cached_property
+    def is_blank(self) -> Flags:
+        """Which lines have no text."""
+        flags: Flags = self.ends == self.starts[:-1]
+        return flags
+
+    @cached_property
+    def is_comment(self) -> Flags:
+        """Which lines begin as comments do."""
+        comment = self._rules.comment
+        if not comment or comment not in self.text:
+            return np.zeros(len(self), np.bool_)
+        begins = self.ends - self.starts[:-1] >= len(comment)
+        for step, byte in enumerate(comment):
+            at = np.minimum(self.starts[:-1] + step, self.body.size - 1)
+            begins &= self.body[at] == byte
+        return begins
+
+    def holding(self, mark: bytes) -> Offsets:
+        """The lines that hold one of the bytes of ``mark``, each once."""
+        at = [np.flatnonzero(self.body == byte) for byte in mark if byte in self.text]
+        if not at:
+            return np.zeros(0, np.intp)
+        return np.unique(self.at(np.concatenate(at)))
+
+    def at(self, offsets: Offsets) -> Offsets:
+        """The lines in which these offsets stand."""
+        found: Offsets = np.searchsorted(self.starts, offsets, "right") - 1
+        return found
+
+    def line_of(self, offset: int) -> int:
+        """The line in which an offset stands."""
+        return int(np.searchsorted(self.starts, offset, "right")) - 1
+
+    def raw(self, begin: int, end: int) -> bytes:
+        """The text of the lines from one to before another, without the last line end."""
+        return self.text[self.starts[begin] : self.ends[end - 1]]
+
+    def equal_to(self, line: bytes) -> Offsets:
+        """The lines whose text is this one: compared byte by byte, the most telling ones first."""
+        found = np.flatnonzero(self.ends - self.starts[:-1] == len(line))
+        for step in (len(line) // 2, len(line) - 1, 0, *range(len(line))):
+            if not found.size or not line:
+                break
+            found = found[self.body[self.starts[found] + step] == line[step]]
+        return found
+
+    def _line_ends(self) -> Flags:
+        is_end: Flags = self.body == LF
+        self._has_cr = b"\r" in self.text
+        if self._has_cr:
+            lone = self.body == CR
+            lone[:-1] &= ~is_end[1:]
+            is_end |= lone
+        return is_end
+
+    def _judge(self) -> None:
+        """Count delimiters outside quotes and quotes, line by line, and find quotes that stand where none may."""
+        rules, count = self._rules, len(self)
+        self.is_delimiter = _occurrences(self.body, rules.grammar.delimiter)
+        is_quote = _occurrences(self.body, rules.grammar.quote)
+        if rules.grammar.quote not in self.text or not rules.grammar.quote:
+            self.delimiters: Offsets = np.flatnonzero(self.is_delimiter)
+            marks = np.flatnonzero(self._is_end | self.is_delimiter)
+            found: Offsets = np.diff(np.flatnonzero(self._is_end[marks]), prepend=-1) - 1
+            self.quotes = self.doubled = np.zeros(count, np.int64)
+            fault = np.zeros(count, np.bool_)
+        else:
+            found, fault = self._judge_quotes(is_quote)
+        self.fields: Counts = found.astype(np.int64) + 1
+        self.is_sound: Flags = ~fault & (self.fields == rules.width) & ~self.is_blank
+        if len(rules.grammar.delimiter) > 1:
+            close = np.diff(np.flatnonzero(self.is_delimiter)) < len(rules.grammar.delimiter)
+            self.is_sound[self.at(np.flatnonzero(self.is_delimiter)[:-1][close])] = False
+        self.is_apart: Flags = np.zeros(count, np.bool_)
+        self.is_apart[self.holding(rules.apart)] = True
+
+    def _judge_quotes(self, is_quote: Flags) -> tuple[Offsets, Flags]:
+        """Delimiters outside quotes by line, and the lines with a fault. Within a line, every second quote closes."""
+        marks = np.flatnonzero(self._is_end | self.is_delimiter | is_quote)
+        end, quote = self._is_end[marks], is_quote[marks]
+        line: Offsets = np.cumsum(end) - end
+        quotes_before = np.cumsum(quote)
+        quotes_to_line = np.concatenate(([0], quotes_before[end]))
+        odd = ((quotes_before - quotes_to_line[line]) & 1).astype(np.bool_)
+        self.quotes = np.diff(quotes_to_line)
+        outside = ~(quote | end | odd)
+        self.delimiters = marks[outside]
+        fault = (self.quotes & 1).astype(np.bool_)
+        opens, closes = quote & odd, quote & ~odd
+        fault[line[opens][~self._may_open(marks[opens], line[opens], is_quote)]] = True
+        doubled = is_quote[np.minimum(marks[closes] + 1, self.body.size - 1)]
+        fault[line[closes][~(doubled | self._may_close(marks[closes], line[closes]))]] = True
+        self.doubled = np.bincount(line[closes][doubled], minlength=len(self))
+        if self._rules.grammar.escape != "double":
+            fault |= self.doubled > 0
+        return np.bincount(line[outside], minlength=len(self)), fault
+
+    def _may_open(self, at: Offsets, line: Offsets, is_quote: Flags) -> Flags:
+        """At the start of the line, behind a delimiter, or behind the quote that it doubles."""
+        size = max(1, len(self._rules.grammar.delimiter))
+        allowed: Flags = at == self.starts[line]
+        allowed |= self.is_delimiter[np.maximum(at - size, 0)] & (at >= size)
+        allowed |= is_quote[np.maximum(at - 1, 0)] & (at > 0)
+        return allowed
+
+    def _may_close(self, at: Offsets, line: Offsets) -> Flags:
+        """Before a delimiter or the line's end."""
+        allowed: Flags = (at + 1 == self.ends[line]) | self.is_delimiter[np.minimum(at + 1, self.body.size - 1)]
+        return allowed
+
+
+def _occurrences(body: Bytes, mark: bytes) -> Flags:
+    """Where a mark begins, overlaps included; nowhere where it is empty."""
+    if not mark:
+        return np.zeros(body.size, np.bool_)
+    flags: Flags = body == mark[0]
+    for step, byte in enumerate(mark[1:], start=1):
+        flags[:-step] &= body[step:] == byte
+        flags[-step:] = False
+    return flags
+
+
+def numbered(numbers: Sequence[int], first: int, count: int) -> Offsets:
+    """Which of ``count`` lines, the first of which has the number ``first``, are among these ascending numbers."""
+    low, high = np.searchsorted(numbers, [first, first + count])
+    return np.asarray(numbers[low:high], np.intp) - first

@@ -1,0 +1,166 @@
+"""The strict tokeniser: one record at an offset, or why there is none. Nothing is repaired, nothing passed over.
+
+A record is one or more fields, divided by the delimiter, up to a line end or the end of the text. A field that begins
+with a quote ends with one, and only then may it hold delimiters and line ends; a quote anywhere else is a fault. Where
+backslashes escape, one before a quote, a delimiter, a line end or a backslash stands for that alone; before anything
+else it is itself, so that paths and ``\\N`` stay as they are.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from ingestion.text.dialect import Dialect
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The fields of a record as they are meant, and the offset behind its line end."""
+
+    fields: list[bytes]
+    end: int
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why there is no record: ``reason`` completes "line 7 has ..."; ``at`` is the offset where it was noticed."""
+
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Unclosed:
+    """The text ends inside a quoted field, or behind an escaped line end."""
+
+
+Token: TypeAlias = Record | Fault | Unclosed
+
+
+class _Ended(Exception):
+    """The text ends within a field."""
+
+
+class _Malformed(Exception):
+    """A field that breaks the rules at an offset."""
+
+    def __init__(self, reason: str, at: int) -> None:
+        super().__init__(reason)
+        self.fault = Fault(reason, at)
+
+
+MIDDLE = "a quote in the middle of a field"
+AFTER = "text between a closing quote and the end of the field"
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The rules of a dialect in bytes of UTF-8.
+
+    >>> Grammar(b",", b'"', "double").record(b'1,"a ""b""\\n",\\n2', 0)
+    Record(fields=[b'1', b'a "b"\\n', b''], end=13)
+    >>> Grammar(b",", b'"', "double").record(b'1,5" pipe', 0)
+    Fault(reason='a quote in the middle of a field', at=3)
+    >>> Grammar(b"||", b"", "backslash").record(b"a\\\\||b||c:\\\\temp", 0)
+    Record(fields=[b'a||b', b'c:\\\\temp'], end=15)
+    """
+
+    delimiter: bytes
+    quote: bytes
+    escape: str
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> "Grammar":
+        """The rules of a dialect."""
+        return cls(dialect.delimiter.encode(), dialect.quote.encode(), dialect.escape)
+
+    @property
+    def escapes(self) -> bool:
+        """Whether a backslash may mean something else than itself."""
+        return self.escape == "backslash"
+
+    @cached_property
+    def _escaped(self) -> re.Pattern[bytes]:
+        """A backslash with what it escapes."""
+        meant = [rb"\r\n|\n|\r|\\", *(re.escape(mark) for mark in (self.delimiter, self.quote) if mark)]
+        return re.compile(rb"\\(" + b"|".join(meant) + rb")")
+
+    @cached_property
+    def _plain_end(self) -> re.Pattern[bytes]:
+        """What ends an unquoted field: an escape that only seems to, a delimiter, a line end, or a stray quote."""
+        ends = [rb"\r\n|\n|\r", *(re.escape(mark) for mark in (self.delimiter, self.quote) if mark)]
+        return re.compile((rb"\\(?:\r\n|.)|" if self.escapes else b"") + b"|".join(ends), re.DOTALL)
+
+    @cached_property
+    def _quoted_end(self) -> re.Pattern[bytes]:
+        """What may end a quoted field: an escape that only seems to, a doubled quote, or a quote."""
+        quote = re.escape(self.quote)
+        only_seems = {"backslash": rb"\\(?:\r\n|.)|", "double": quote * 2 + b"|", "none": b""}
+        return re.compile(only_seems[self.escape] + quote, re.DOTALL)
+
+    def record(self, text: bytes, at: int) -> Token:
+        """The record that begins at an offset of a text."""
+        line_end = LINE_END.search(text, at)
+        stop, end = line_end.span() if line_end is not None else (len(text), len(text))
+        line = text[at:stop]
+        if not (self.quote and self.quote in line) and not (self.escapes and b"\\" in line):
+            return Record(line.split(self.delimiter) if self.delimiter else [line], end)
+        try:
+            return self._record(text, at)
+        except _Malformed as malformed:
+            return malformed.fault
+        except _Ended:
+            return Unclosed()
+
+    def _record(self, text: bytes, at: int) -> Record:
+        fields = []
+        while True:
+            quoted = bool(self.quote) and text.startswith(self.quote, at)
+            value, at = self._quoted(text, at + len(self.quote)) if quoted else self._plain(text, at)
+            fields.append(value)
+            if self.delimiter and text.startswith(self.delimiter, at):
+                at += len(self.delimiter)
+                continue
+            line_end = LINE_END.match(text, at)
+            if line_end is not None or at == len(text):
+                return Record(fields, at if line_end is None else line_end.end())
+            raise _Malformed(AFTER, at)
+
+    def _plain(self, text: bytes, begin: int) -> tuple[bytes, int]:
+        """An unquoted field and the offset behind it."""
+        at = begin
+        while True:
+            found = self._plain_end.search(text, at)
+            if found is None:
+                return self._meant(text[begin:]), len(text)
+            mark = found.group()
+            if self.escapes and mark[:1] == b"\\":
+                at = found.end()
+                if at == len(text) and mark[-1:] in b"\r\n":
+                    raise _Ended
+            elif self.quote and mark == self.quote:
+                raise _Malformed(MIDDLE, found.start())
+            else:
+                return self._meant(text[begin : found.start()]), found.start()
+
+    def _quoted(self, text: bytes, begin: int) -> tuple[bytes, int]:
+        """A field whose opening quote stands before an offset, and the offset behind its closing one."""
+        at = begin
+        while True:
+            found = self._quoted_end.search(text, at)
+            if found is None:
+                raise _Ended
+            if found.group() == self.quote:
+                value = text[begin : found.start()]
+                if self.escape == "double":
+                    return value.replace(self.quote * 2, self.quote), found.end()
+                return self._meant(value), found.end()
+            at = found.end()
+
+    def _meant(self, value: bytes) -> bytes:
+        if not self.escapes or b"\\" not in value:
+            return value
+        return self._escaped.sub(rb"\1", value)

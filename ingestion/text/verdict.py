@@ -1,0 +1,173 @@
+"""What becomes of the record that begins on a line: it is a row, or it is rejected, perhaps with lines below it.
+
+A quote that opens and does not close where it should makes two readings possible: it is stray, and the lines below are
+records; or it is meant, and they are the inside of a field. Where the lines themselves do not tell, all that could
+belong to the record is rejected with it. They tell where five or more of them are records of the right width, or where
+the line on which the first reading fails is one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from ingestion.text.gate import RECORD_BYTES_MAX, width_reason
+from ingestion.text.lines import Lines
+from ingestion.text.tokens import MIDDLE, Fault, Grammar, Record
+
+_TELLING_LINES = 5
+_DOUBTFUL_LINES_MAX = 50
+
+_BOM = "\ufeff".encode()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A record of the right width, and how many lines it takes."""
+
+    fields: list[bytes]
+    lines: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Lines that are set aside as one record, by which rule and why."""
+
+    rule: str
+    message: str
+    lines: int
+    raw: bytes
+
+
+Verdict: TypeAlias = Accepted | Rejected
+
+
+class Judge:
+    """Reads and judges single records by the rules of one file.
+
+    ``headers`` are records that may not come again, ``comment`` is how no record may begin.
+    """
+
+    def __init__(self, grammar: Grammar, width: int, headers: Sequence[list[bytes]] = (), comment: bytes = b"") -> None:
+        self.grammar = grammar
+        self.width = width
+        self.headers = headers
+        self.comment = comment
+
+    def of_line(self, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
+        """The verdict on the record that begins on a line, which has a number in its file.
+
+        None where that depends on what comes behind these lines; there is nothing behind the ``last`` ones.
+        """
+        if lines.ends[at] == lines.starts[at]:
+            reason = f"line {number} is blank: in a table of one column, perhaps a missing value"
+            return Rejected("blank", reason, 1, b"")
+        begin = int(lines.starts[at])
+        token = self.grammar.record(lines.text, begin)
+        if isinstance(token, Record) and token.end - begin <= RECORD_BYTES_MAX:
+            return self._of_record(token, lines, at, number)
+        if isinstance(token, Fault) and token.at - begin <= RECORD_BYTES_MAX:
+            return self._of_fault(token, lines, at, number, last)
+        return self._of_unclosed(lines, at, number, last)
+
+    def of_patch(self, text: str, number: int, lines: int) -> Verdict:
+        """The verdict on a text that stands for the record on a line, which takes so many lines."""
+        raw = text.encode()
+        token = self.grammar.record(raw, 0)
+        said = f"the text given for line {number}"
+        if not isinstance(token, Record):
+            reason = token.reason if isinstance(token, Fault) else "a quote that never closes"
+            return Rejected("quote", f"{said} has {reason}", lines, raw)
+        if raw[token.end :]:
+            return Rejected("patch", f"{said} is more than one record", lines, raw)
+        return self._of_fields(token.fields, raw, lines, said)
+
+    def _of_record(self, record: Record, lines: Lines, at: int, number: int) -> Verdict:
+        behind = lines.line_of(record.end - 1) + 1
+        count, raw = behind - at, lines.raw(at, behind)
+        within = self._sound(lines, at + 1, behind - 1) if count > 2 and self.width > 1 else 0
+        if within:
+            reason = f"line {number} opens a quote that takes in lines which are records themselves"
+            behind = at + 1 if within >= _TELLING_LINES else behind
+            return Rejected("quote", reason, behind - at, lines.raw(at, behind))
+        if self.comment and raw.startswith(self.comment):
+            return Rejected("comment", f"line {number} begins like a comment, but is as wide as a record", count, raw)
+        return self._of_fields(record.fields, raw, count, f"line {number}")
+
+    def _of_fields(self, fields: list[bytes], raw: bytes, lines: int, said: str) -> Verdict:
+        if b"\0" in raw:
+            return Rejected("nul", f"{said} holds a NUL byte", lines, raw)
+        if len(fields) != self.width:
+            return Rejected("width", width_reason(said, len(fields), self.width), lines, raw)
+        if [fields[0].removeprefix(_BOM), *fields[1:]] in self.headers:
+            return Rejected("header", f"{said} repeats the header", lines, raw)
+        return Accepted(fields, lines)
+
+    def _of_fault(self, fault: Fault, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
+        place = lines.line_of(fault.at)
+        reason = f"line {number + place - at} has {fault.reason}"
+        if place == at:
+            return self._of_faulty_line(reason, lines, at, last)
+        reason = f"{reason} that line {number} opens" if place > at else reason
+        few = place - at <= _DOUBTFUL_LINES_MAX and self._sound(lines, at + 1, place) < _TELLING_LINES
+        behind = place + 1 if few and not self._sound(lines, place, place + 1) else at + 1
+        return self._quote_fault(reason, lines, at, behind)
+
+    def _of_faulty_line(self, reason: str, lines: Lines, at: int, last: bool) -> Verdict | None:
+        """A line with a stray quote: alone, unless it may open a field that one of the next few lines may close."""
+        behind = at + 1
+        if self._may_open(lines.text[lines.starts[at] : lines.ends[at]]):
+            few = range(at + 1, min(at + 1 + _TELLING_LINES, len(lines)))
+            if len(few) < _TELLING_LINES and not last:
+                return None
+            closing = (line for line in few if self._may_close(lines, line))
+            behind = next(closing, at) + 1
+        return self._quote_fault(reason, lines, at, behind)
+
+    def _of_unclosed(self, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
+        below = self._sound(lines, at + 1, len(lines))
+        is_long = lines.starts[-1] - lines.starts[at] > RECORD_BYTES_MAX
+        if below < _TELLING_LINES and not is_long and not last:
+            return None
+        few = below < _TELLING_LINES and len(lines) - at <= _DOUBTFUL_LINES_MAX and not is_long
+        reason = f"a quote that opens in the record on line {number} never closes, or takes in the records below it"
+        return self._quote_fault(reason, lines, at, len(lines) if few else at + 1)
+
+    def _quote_fault(self, reason: str, lines: Lines, at: int, behind: int) -> Rejected:
+        raw = lines.raw(at, behind)
+        return Rejected("nul" if b"\0" in raw else "quote", reason, behind - at, raw)
+
+    def _sound(self, lines: Lines, begin: int, end: int) -> int:
+        """How many lines from one to before another are records by themselves, as far as that tells."""
+        sound, apart = lines.is_sound[begin:end], lines.is_apart[begin:end]
+        count = int(np.count_nonzero(sound & ~apart))
+        for line in (np.flatnonzero(apart) + begin).tolist():
+            if count >= _TELLING_LINES:
+                break
+            token = self.grammar.record(lines.text[lines.starts[line] : lines.ends[line]], 0)
+            count += isinstance(token, Record) and len(token.fields) == self.width
+        return count
+
+    def _may_open(self, line: bytes) -> bool:
+        """Whether a line with a fault may leave a quoted field open, were its stray quotes meant as they stand."""
+        token = self.grammar.record(line, 0)
+        while isinstance(token, Fault) and token.reason == MIDDLE:
+            following = line.find(self.grammar.delimiter, token.at) if self.grammar.delimiter else -1
+            if following < 0:
+                return False
+            token = self.grammar.record(line, following + len(self.grammar.delimiter))
+        return not isinstance(token, Record)
+
+    def _may_close(self, lines: Lines, at: int) -> bool:
+        """Whether a line that is no record by itself has a quote where a field may end."""
+        if self._sound(lines, at, at + 1):
+            return False
+        return self._closing.search(lines.text, int(lines.starts[at]), int(lines.ends[at])) is not None
+
+    @cached_property
+    def _closing(self) -> re.Pattern[bytes]:
+        behind = rb"|".join([rb"\Z", *([re.escape(self.grammar.delimiter)] if self.grammar.delimiter else [])])
+        return re.compile(re.escape(self.grammar.quote) + rb"(?=" + behind + rb")")
