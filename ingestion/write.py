@@ -2,14 +2,18 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from catalog.zones import identifier
 from ingestion.columns import LAKE_COLUMNS
-from ingestion.found import Found
+from ingestion.conform import Plan, plan
+from ingestion.found import REJECTS, Found
 from ingestion.protocol import ParseRequest, Part
 from ingestion.refusal import FileRefused
 
@@ -18,82 +22,138 @@ def write_part(found: Found, request: ParseRequest, number: int, tables: Mapping
     """Write the rows of a found table to ``request.out``, in the columns of the table that takes them.
 
     ``tables`` has the value columns of the tables that have rows, by their suffix; a table that is not among them takes
-    the columns as they were found. Raises `FileRefused` where a record would be lost or altered.
+    the columns as they were found. Raises `FileRefused` where a record would be lost or altered, or where the columns
+    are not those of a table that is frozen.
     """
-    rows, rejects = request.out / f"{number}.parquet", request.out / f"{number}.rejects.parquet"
-    try:
-        return _write(found, request, (rows, rejects), tables)
-    except BaseException:
-        rows.unlink(missing_ok=True)
-        rejects.unlink(missing_ok=True)
-        raise
-
-
-def _write(found: Found, request: ParseRequest, out: tuple[Path, Path], tables: Mapping[str, pl.Schema]) -> Part:
-    rows, rejects = out
-    table = identifier(found.part) if found.part else ""
-    schema = _value_columns(found)
-    if table in tables and dict(tables[table]) != dict(schema):
-        raise FileRefused("schema", "the columns are not those of the table")
-    schema = tables.get(table, schema)
-    file = f"{request.name}#{found.fragment}" if found.fragment else request.name
-    frame = found.rows.select(*map(pl.col, schema), *_lake_columns(request, file))
-    frame.sink_parquet(rows, compression="zstd", statistics=True, maintain_order=True, engine="streaming")
-    if found.check is not None:
-        found.check(rows)
-    rejected = _take_rejects(found, rejects)
-    return _closed(
-        Part(
+    out = _Out(*(request.out / f"{number}.{name}" for name in ("parquet", "rejects.parquet", "found.parquet")))
+    with ExitStack() as undo:
+        undo.callback(out.remove)
+        table = identifier(found.part) if found.part else ""
+        columns = _value_columns(found)
+        way = plan(columns, tables.get(table), request.policy.drift)
+        file = f"{request.name}#{found.fragment}" if found.fragment else request.name
+        _write(found, way, _lake_columns(request, file, way.rescued), out)
+        rows, rejected = _count(out.rows), _count(out.rejects) if out.rejects.exists() else 0
+        _require_closed(found.records, rows, rejected)
+        rescued = 0 if way.is_plain else _count_rescued(out.rows)
+        part = Part(
             table=table,
             file=file,
-            path=rows,
-            schema=schema,
+            path=out.rows,
+            schema=way.schema,
             records=found.records,
-            rows=_count(rows),
+            rows=rows,
             rejected=rejected,
-            rejects=rejects if rejected else None,
-            metadata=found.metadata,
-            notices=found.notices,
-            account={
-                "format": found.format,
-                "dialect": dict(found.dialect),
-                "header": list(found.header),
-                "lines": found.lines,
-            },
+            rejects=out.rejects if rejected else None,
+            metadata=_metadata(found, columns, way),
+            notices=(*found.notices, *way.notices, *_told(rescued)),
+            account=_account(found, way, rescued),
         )
-    )
+        undo.pop_all()
+    out.found.unlink(missing_ok=True)
+    return part
+
+
+@dataclass(frozen=True)
+class _Out:
+    """The files of a part: its rows, what is set aside, and in between the rows as they were found."""
+
+    rows: Path
+    rejects: Path
+    found: Path
+
+    def remove(self) -> None:
+        for path in (self.rows, self.rejects, self.found):
+            path.unlink(missing_ok=True)
+
+
+def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> None:
+    """Write rows and rejects, and let the reader close its account of values over the rows as it found them.
+
+    Rows that are only put into another order are written once; others lie on disk in between, since the reader's check
+    reads them, and as rows and as rejects they would be parsed twice.
+    """
+    rows = found.rows
+    if not way.is_plain:
+        _sink(rows, out.found)
+        rows = pl.scan_parquet(out.found, glob=False)
+    fits = rows if way.faults is None else rows.filter(way.faults.is_null())
+    _sink(fits.select(*way.values, *lake_columns), out.rows)
+    if found.check is not None:
+        found.check(out.rows if way.is_plain else out.found)
+    if way.faults is not None:
+        _sink(pl.concat([*_set_aside(found), _misfits(rows, way, way.faults)]), out.rejects)
+    elif found.rejects is not None and _count(found.rejects):
+        shutil.move(found.rejects, out.rejects)
+
+
+def _sink(frame: pl.LazyFrame, path: Path) -> None:
+    frame.sink_parquet(path, compression="zstd", statistics=True, maintain_order=True, engine="streaming")
+
+
+def _set_aside(found: Found) -> list[pl.LazyFrame]:
+    return [] if found.rejects is None else [pl.scan_parquet(found.rejects, schema=REJECTS, glob=False)]
+
+
+def _misfits(rows: pl.LazyFrame, way: Plan, faults: pl.Expr) -> pl.LazyFrame:
+    """The rows that do not fit the table, as rejects."""
+    columns = {"line": pl.col("_line"), "rule": pl.lit("schema"), "message": faults, "record": way.record}
+    return rows.filter(faults.is_not_null()).select(columns[name].cast(REJECTS[name]).alias(name) for name in REJECTS)
 
 
 def _value_columns(found: Found) -> pl.Schema:
     return pl.Schema({name: dtype for name, dtype in found.rows.collect_schema().items() if name != "_line"})
 
 
-def _lake_columns(request: ParseRequest, file: str) -> list[pl.Expr]:
+def _lake_columns(request: ParseRequest, file: str, rescued: pl.Expr) -> list[pl.Expr]:
     values = {
         "_file": pl.lit(file),
         "_line": pl.col("_line"),
         "_batch": pl.lit(request.batch),
         "_ingested_at": pl.lit(request.ingested_at),
-        "_rescued": pl.lit(None),
+        "_rescued": rescued,
     }
     return [values[name].cast(dtype).alias(name) for name, dtype in LAKE_COLUMNS.items()]
-
-
-def _take_rejects(found: Found, target: Path) -> int:
-    """Keep the file of what the reader set aside, if it set anything aside; how many records that is."""
-    rejected = 0 if found.rejects is None else _count(found.rejects)
-    if rejected and found.rejects is not None:
-        shutil.move(found.rejects, target)
-    return rejected
 
 
 def _count(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def _closed(part: Part) -> Part:
-    """The part, if every record that was counted is a row or a reject; raises `FileRefused`."""
-    if part.records != part.rows + part.rejected:
-        told = f"{part.records:,} records were counted, {part.rows:,} rows and {part.rejected:,} rejects were written"
-        raise FileRefused("account", f"the account does not close: {told}")
-    return part
+def _count_rescued(path: Path) -> int:
+    counted = pl.scan_parquet(path, glob=False).select(pl.col("_rescued").count()).collect(engine="streaming")
+    return int(counted.item())
+
+
+def _require_closed(records: int, rows: int, rejected: int) -> None:
+    if records != rows + rejected:
+        written = f"{rows:,} rows and {rejected:,} rejects were written"
+        raise FileRefused("account", f"the account does not close: {records:,} records were counted, {written}")
+
+
+def _metadata(found: Found, columns: pl.Schema, way: Plan) -> dict[str, Mapping[str, str]]:
+    """What is known of the stored columns; a name as found that could not be stored is the label, or beside one."""
+    stored = {source: name for name, source in way.drift.sources.items()} | {name: name for name in way.drift.unknown}
+    known: dict[str, Mapping[str, str]] = {}
+    for column, as_found in zip(columns, found.header, strict=True):
+        told = dict(found.metadata.get(column, {}))
+        if as_found not in {column, stored[column], ""}:
+            told["name" if "label" in told else "label"] = as_found
+        if told and stored[column] in way.schema:
+            known[stored[column]] = told
+    return known
+
+
+def _told(rescued: int) -> list[str]:
+    return [f"{rescued:,} rows have values in _rescued"] if rescued else []
+
+
+def _account(found: Found, way: Plan, rescued: int) -> dict[str, Any]:
+    account = {
+        "format": found.format,
+        "dialect": dict(found.dialect),
+        "header": list(found.header),
+        "lines": found.lines,
+    }
+    drift = way.drift.as_dict() | ({"rescued": rescued} if rescued else {})
+    return account | ({"drift": drift} if drift else {})
