@@ -76,12 +76,13 @@ def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
 
 
 def _set_aside(lake: Workspace) -> list[dict[str, Any]]:
-    """Everything in the quarantine, also what is done, without the records themselves."""
+    """Everything in the quarantine, also what is done; of the record only whether there is one."""
     head = lake.store.open(QUARANTINE)
     if head is None:
         return []
     with store_faults(f"read {QUARANTINE}"):
-        return whole(head.scan()).select(pl.exclude("record")).collect(engine="streaming").to_dicts()
+        rows = whole(head.scan()).with_columns(pl.col("record").is_not_null())
+        return rows.collect(engine="streaming").to_dicts()
 
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -131,7 +132,7 @@ def _replays(rows: Iterable[dict[str, Any]], patches: Mapping[str, str]) -> list
             )
         mended[row["delivery"]]
         if row["id"] in patches:
-            if row["line"] is None:
+            if not row["record"]:
                 raise UsageError(f"{row['id']} is no record, but a whole file", next="replay it without --record")
             mended[row["delivery"]][row["file"]][row["line"]] = patches[row["id"]]
     return [

@@ -50,10 +50,11 @@ def quarantine_list(project: Path | None, /, form: str | None, limit: int, **wan
 
     All columns, and the records themselves: lake query "from catalog.quarantine". In Python: lake.open().quarantine().
     """
-    file, status = wanted.pop("file"), wanted.pop("status")
-    rows = open_lake(project).quarantine().filter(pl.col(name) == value for name, value in wanted.items() if value)
-    if status != "all":
-        rows = rows.filter(pl.col("status") == status)
+    file, status = wanted.pop("file"), wanted["status"]
+    rows = open_lake(project).quarantine()
+    for name, value in wanted.items():
+        if value not in (None, "all"):
+            rows = rows.filter(pl.col(name) == value)
     if file is not None:
         rows = rows.filter((pl.col("file") == file) | pl.col("file").str.starts_with(f"{file}#"))
     frame = rows.select(SHOWN)

@@ -32,14 +32,29 @@ def lake_command(
     endpoint: Endpoint | None, folder: Path, *arguments: str, more: Mapping[str, str] | None = None, limits: str = ":"
 ) -> subprocess.CompletedProcess[str]:
     """The real ``lake`` command in a project's folder; with an endpoint, on that store; after a ``limits`` of sh."""
-    said = {name: value for name, value in environment("").items() if name != "LAKE_STORE_SERVER"}
-    environ = said | (variables(endpoint) if endpoint else {}) | dict(more or {})
     return subprocess.run(
         ["sh", "-c", f'{limits}; exec "$@"', "sh", sys.executable, "-m", "lake", *arguments],
         cwd=folder,
-        env=environ | {"PYTHONPATH": str(ROOT)},
+        env=_environ(endpoint) | dict(more or {}),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def start_lake(endpoint: Endpoint, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The same, started and not waited for; what it says on stderr can be read line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "lake", *arguments],
+        cwd=folder,
+        env=_environ(endpoint) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _environ(endpoint: Endpoint | None) -> dict[str, str]:
+    said = {name: value for name, value in environment("").items() if name != "LAKE_STORE_SERVER"}
+    return said | (variables(endpoint) if endpoint else {}) | {"PYTHONPATH": str(ROOT)}

@@ -1,0 +1,156 @@
+"""What was set aside and the ways back, by the real command: list, show, replay, retract."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from catalog.objects import Endpoint
+from lake import Lake
+from tests.support.projects import lake_command, project_on
+
+GOOD = "".join(f'{{"n": {n}, "region": "r{n}"}}\n' for n in range(1, 20))
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def lake(fast_endpoint: Endpoint, tmp_path: Path) -> Lake:
+    """A project on a real store."""
+    return project_on(fast_endpoint, tmp_path / "lake")
+
+
+@pytest.fixture
+def run(fast_endpoint: Endpoint, lake: Lake) -> Command:
+    """The real command in it: what it said on both channels, where it ended with ``code``."""
+
+    def command(*arguments: str, code: int = 0) -> str:
+        done = lake_command(fast_endpoint, lake.settings.project, *arguments)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return command
+
+
+def land(lake: Lake, name: str, text: str, dataset: str = "prices") -> None:
+    path = lake.settings.project / name
+    path.write_text(text, encoding="utf-8")
+    lake.drop([path], dataset)
+
+
+def numbers(lake: Lake, table: str = "bronze.prices") -> list[str]:
+    return sorted(lake.read(table).select(pl.col("n").cast(pl.String)).collect()["n"], key=int)
+
+
+def test_a_record_is_mended_and_put_through_again(lake: Lake, run: Command) -> None:
+    """It is listed, shown with what to do, replayed once, and then it is done; no other row comes twice."""
+    land(lake, "a.ndjson", GOOD + "{broken}\n")
+    assert "1 record set aside" in run("ingest")
+    listed = run("quarantine", "list", "--format", "csv", "--rule", "json")
+    identity = listed.splitlines()[1].split(",")[0]
+    shown = run("quarantine", "show", identity)
+    assert "{broken}" in shown
+    assert f"lake quarantine replay {identity}" in shown
+    assert identity in run("quarantine", "replay", identity, "--dry-run")
+    assert len(numbers(lake)) == 19
+    said = run("quarantine", "replay", identity, "--record", '{"n": 20, "region": "r20"}')
+    assert "published as commit 2" in said
+    assert numbers(lake) == [str(n) for n in range(1, 21)]
+    assert "nothing is set aside" in run("quarantine", "list")
+    assert identity in run("quarantine", "list", "--status", "done")
+    assert "took its place" in run("quarantine", "replay", identity, code=2)
+    assert "nothing waits" in run("quarantine", "replay")
+    assert numbers(lake) == [str(n) for n in range(1, 21)]
+
+
+def test_two_records_are_mended_one_after_the_other(lake: Lake, run: Command) -> None:
+    """The second replay keeps what the first mended."""
+    land(lake, "a.ndjson", GOOD + "{broken}\n{more}\n")
+    run("ingest")
+    for n in (20, 21):
+        waiting = lake.quarantine().filter(pl.col("status") == "waiting").sort("line").collect()
+        lake.replay(records={waiting["id"][0]: f'{{"n": {n}, "region": "r"}}'})
+    assert numbers(lake) == [str(n) for n in range(1, 22)]
+
+
+def test_a_file_is_read_again_after_a_change_of_settings(lake: Lake, run: Command) -> None:
+    """What was beyond the tolerance goes in once lake.toml allows it; what is bad of it waits."""
+    land(lake, "a.ndjson", '{"n": 1}\n{broken}\n')
+    said = run("ingest", code=1)
+    assert "1 of 2 records are bad" in said
+    assert "bad_share_max" in run("quarantine", "show", "prices/a.ndjson")
+    toml = lake.settings.project / "lake.toml"
+    toml.write_text(toml.read_text() + "\n[datasets.prices]\nbad_share_max = 0.5\n")
+    assert "1 record set aside" in run("quarantine", "replay", "prices/a.ndjson")
+    assert numbers(lake) == ["1"]
+    assert "{broken}" in run("quarantine", "show", "prices/a.ndjson")
+
+
+def test_what_cannot_be_replayed_is_refused_by_name(lake: Lake, run: Command) -> None:
+    """An unknown name with the nearest; a text for a whole file; a text for several."""
+    land(lake, "a.ndjson", "{broken}\n")
+    run("ingest", code=1)
+    assert "prices/a.ndjson" in run("quarantine", "replay", "prices/b.ndjson", code=2)
+    identity = lake.quarantine().collect()["id"][0]
+    assert "whole file" in run("quarantine", "replay", identity, "--record", "x", code=2)
+    assert "one ID" in run("quarantine", "replay", identity, identity, "--record", "x", code=2)
+    assert "lake quarantine list" in run("quarantine", "show", "prices/b.ndjson", code=2)
+
+
+def test_replay_of_one_dataset_leaves_the_others(lake: Lake, run: Command) -> None:
+    """Both wait; one is read again."""
+    land(lake, "a.ndjson", GOOD + "{broken}\n")
+    land(lake, "b.ndjson", GOOD + "{broken}\n", "trade")
+    run("ingest")
+    rows = run("quarantine", "replay", "--dataset", "trade", "--dry-run").splitlines()
+    assert [re.split(r"\s+", row)[1] for row in rows if row.startswith("trade/")] == ["trade/b.ndjson"]
+    assert not any(row.startswith("prices/") for row in rows)
+
+
+def test_a_wrong_file_is_taken_back_and_comes_again(lake: Lake, run: Command) -> None:
+    """Its rows leave, the others stay; the ledger says so; dropped again, it is in again."""
+    land(lake, "a.ndjson", '{"n": 1}\n')
+    land(lake, "b.ndjson", '{"n": 2}\n')
+    run("ingest")
+    assert "1 file taken back" in run("retract", "prices/a.ndjson")
+    assert numbers(lake) == ["2"]
+    assert "retracted" in run("query", "select fate from catalog.ledger")
+    assert "nothing to take back" in run("retract", "landing/prices/a.ndjson")
+    land(lake, "a.ndjson", '{"n": 1}\n')
+    run("ingest")
+    assert numbers(lake) == ["1", "2"]
+    assert "did you mean prices/a.ndjson" in run("retract", "a.ndjson", code=2)
+
+
+def test_a_file_without_a_dataset_goes_where_lake_toml_says(lake: Lake, run: Command) -> None:
+    """By a pattern; else by its own name."""
+    toml = lake.settings.project / "lake.toml"
+    toml.write_text(toml.read_text() + '\n[datasets.prices]\nfiles = ["cpi_*"]\n')
+    for name in ("cpi_2026-01.ndjson", "Trade 2026.ndjson"):
+        (lake.settings.project / name).write_text('{"n": 1}\n')
+    said = run("drop", "cpi_2026-01.ndjson", "Trade 2026.ndjson")
+    assert "for prices" in said
+    assert "for trade" in said
+    assert "bronze.prices" in run("plan")
+    run("ingest", "prices")
+    assert numbers(lake) == ["1"]
+    run("ingest")
+    assert numbers(lake, "bronze.trade") == ["1"]
+
+
+def test_deliveries_and_columns(lake: Lake, run: Command) -> None:
+    """From what is published: without a schedule what came, with one what is missing; and where a column is."""
+    land(lake, "cpi_2026-01.ndjson", '{"n": 1, "Region": "x"}\n')
+    run("ingest")
+    assert re.search(r"prices +arrived .*cpi_2026-01.ndjson", run("deliveries"))
+    toml = lake.settings.project / "lake.toml"
+    schedule = 'period = "month"\nfiles = "cpi_{yyyy}-{mm}*"\nsupplier = "Tyrol"\ndue_days = 15\n'
+    toml.write_text(toml.read_text() + f"\n[datasets.prices.deliveries]\n{schedule}")
+    told = run("deliveries", "prices", "--at", "2099-03-20", "--format", "csv").splitlines()
+    months = {line.split(",")[2]: line.split(",")[4] for line in told[1:]}
+    assert (months["2026-01"], months["2099-02"]) == ("late", "missing")
+    assert "bronze.prices  Region" in run("columns", "region")
+    assert "no column" in run("columns", "income")
+    assert "_file" in run("columns", "--table", "bronze.prices")
