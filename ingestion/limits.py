@@ -24,6 +24,9 @@ _OUTPUT_FACTOR = 4
 _OUTPUT_BASE_BYTES = 1 << 30
 
 _REASON_CHARACTERS_MAX = 400
+_OF_THE_FILE = {None, errno.ENOMEM, errno.EINVAL, errno.EOVERFLOW}
+"""Too much memory, and places before the beginning or beyond all ends, are what a damaged file asks for."""
+
 _OS_ERROR = re.compile(r"\(os error (\d+)\)|\bOs \{ code: (\d+)")
 
 
@@ -73,7 +76,7 @@ def is_of_the_machine(error: BaseException) -> bool:
     number = int(said[1] or said[2]) if said else error.errno if isinstance(error, OSError) else None
     if number == errno.EFBIG:
         return not _is_output_limit_our_own()
-    return number not in {None, errno.ENOMEM}
+    return number not in _OF_THE_FILE
 
 
 def refusal(error: BaseException) -> FileRefused | None:
