@@ -33,8 +33,7 @@ def write_part(found: Found, request: ParseRequest, number: int, tables: Mapping
         way = plan(columns, tables.get(table), request.policy.drift)
         file = f"{request.name}#{found.fragment}" if found.fragment else request.name
         _write(found, way, _lake_columns(request, file, way.rescued), out)
-        rows, rejected = _count(out.rows), _count(out.rejects) if out.rejects.exists() else 0
-        _require_closed(found.records, rows, rejected)
+        rows, rejected = _counted(out, found.records)
         rescued = 0 if way.is_plain else _count_rescued(out.rows)
         part = Part(
             table=table,
@@ -50,7 +49,7 @@ def write_part(found: Found, request: ParseRequest, number: int, tables: Mapping
             account=_account(found, way, rescued),
         )
         undo.pop_all()
-    out.found.unlink(missing_ok=True)
+    out.remove(but_for=part)
     return part
 
 
@@ -62,8 +61,10 @@ class _Out:
     rejects: Path
     found: Path
 
-    def remove(self) -> None:
-        for path in (self.rows, self.rejects, self.found):
+    def remove(self, but_for: Part | None = None) -> None:
+        """Remove the files, but for those of a part that was made."""
+        kept = set() if but_for is None else {but_for.path, but_for.rejects}
+        for path in {self.rows, self.rejects, self.found} - kept:
             path.unlink(missing_ok=True)
 
 
@@ -125,10 +126,13 @@ def _count_rescued(path: Path) -> int:
     return int(counted.item())
 
 
-def _require_closed(records: int, rows: int, rejected: int) -> None:
+def _counted(out: _Out, records: int) -> tuple[int, int]:
+    """How many rows and rejects were written; raises `FileRefused` where these are not all records."""
+    rows, rejected = _count(out.rows), _count(out.rejects) if out.rejects.exists() else 0
     if records != rows + rejected:
         written = f"{rows:,} rows and {rejected:,} rejects were written"
         raise FileRefused("account", f"the account does not close: {records:,} records were counted, {written}")
+    return rows, rejected
 
 
 def _metadata(found: Found, columns: pl.Schema, way: Plan) -> dict[str, Mapping[str, str]]:
