@@ -61,11 +61,17 @@ class LineBeginnings:
         """Where in the block the first such mark, and the first such text with its line end, is seen to be whole."""
         if not self._kept_bytes:
             return None, None
-        data = self._before + block.raw
-        shift = len(self._before)
-        marks = [at + len(mark) - 1 - shift for mark in self._marks if (at := data.find(mark)) >= 0]
-        texts = [end - shift for text in self._texts if (end := _whole_line(data, text)) is not None]
-        self._before = data[-self._kept_bytes :]
+        seam, shift = self._before + block.raw[: self._kept_bytes], len(self._before)
+        found = self._found(seam)
+        if found == (None, None):
+            found, shift = self._found(block.raw), 0
+        self._before = (self._before + block.raw[-self._kept_bytes :])[-self._kept_bytes :]
+        mark, text = found
+        return None if mark is None else mark - shift, None if text is None else text - shift
+
+    def _found(self, data: bytes) -> tuple[int | None, int | None]:
+        marks = [at + len(mark) - 1 for mark in self._marks if (at := data.find(mark)) >= 0]
+        texts = [end for text in self._texts if (end := _whole_line(data, text)) is not None]
         return min(marks, default=None), min(texts, default=None)
 
 

@@ -27,7 +27,7 @@ from ingestion.text.rejects import RejectFile
 from ingestion.text.tokens import Grammar
 from ingestion.text.verdict import Accepted, Judge, Rejected, Verdict
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
 
 _FOOTER_BYTES_MAX = 1 << 14
 _FOOTER_WIDTH_MIN = 3

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.head import Head
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
 RECORD_BYTES_MAX = 16 << 20
 
 NO_DELIMITER = "\x1f"
@@ -36,6 +36,10 @@ NO_DELIMITER = "\x1f"
 _BLANK_BYTES_MAX = 1 << 16
 _BOM = codecs.BOM_UTF8
 _LINE_ENDS = re.compile(rb"(\r?\n)((?:\r?\n)*)")
+
+
+Fault: TypeAlias = tuple[int, str]
+"""The offset at which a reader would notice it, and the rule."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class _Marks:
     quoted_after: bool = False
     multiline: bool = False
     delimiters_within: int | None = None
-    faults: tuple[tuple[int, str], ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 _LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
@@ -177,49 +181,51 @@ class _Gate:
         bad_close = closing[(right != self.delimiter) & (right != LF) & (right != CR) & ~doubled]
         bad = ((bad_open, "quote-open"), (bad_close, "quote-close"))
         faults = [(int(where[0]), rule) for where, rule in bad if where.size]
-        is_line_feed = kind == LF
         outside = ~is_quote & ~odd
-        swallowed, within = self._swallowed(at, is_line_feed, ~is_quote & ~is_line_feed, odd)
+        feeds = np.flatnonzero(kind == LF)
+        swallowed, within = self._swallowed(at, feeds, odd, is_quote)
         return _Marks(
             at=at[outside],
-            is_end=is_line_feed[outside],
-            line_feeds=at[is_line_feed],
+            is_end=kind[outside] == LF,
+            line_feeds=at[feeds],
             quotes=quote_at.size,
             doubled=int(np.count_nonzero(doubled)),
             quoted_after=bool(odd[-1]) if odd.size else self.quoted,
-            multiline=bool((is_line_feed & odd).any()),
+            multiline=bool(odd[feeds].any()),
             delimiters_within=within,
             faults=(*faults, *swallowed),
         )
 
-    def _swallowed(
-        self, at: Offsets, is_line_feed: Flags, is_delimiter: Flags, odd: Flags
-    ) -> tuple[list[tuple[int, str]], int | None]:
+    def _swallowed(self, at: Offsets, feeds: Offsets, odd: Flags, is_quote: Flags) -> tuple[list[Fault], int | None]:
         """A line between two line feeds in quotes that has the delimiters of a record: it may be one.
 
         And how many delimiters follow the last line feed, where that is in quotes. In one column every line would be.
         """
-        feeds, inside = np.flatnonzero(is_line_feed), odd[is_line_feed]
-        delimiters = np.cumsum(is_delimiter)
-        total = int(delimiters[-1]) if delimiters.size else 0
-        if not feeds.size:
-            return [], None if self.delimiters_within is None else self.delimiters_within + total
-        within = total - int(delimiters[feeds[-1]]) if inside[-1] else None
-        if self.width == 1 or not inside.any():
-            return [], within
-        between = np.diff(delimiters[feeds], prepend=-(self.delimiters_within or 0))
-        both = inside.copy()
-        both[1:] &= inside[:-1]
-        both[0] &= self.delimiters_within is not None
-        found = at[feeds[both & (between == self.width - 1)]]
-        return [(int(found[0]), "swallowed")] if found.size else [], within
 
-    def _beginning_faults(self, block: Block) -> Iterator[tuple[int, str]]:
+        def delimiters(begin: int, end: int) -> int:
+            return end - begin - int(np.count_nonzero(is_quote[begin:end]))
+
+        carried = self.delimiters_within
+        if not feeds.size:
+            return [], None if carried is None else carried + delimiters(0, at.size)
+        inside = odd[feeds]
+        within = delimiters(int(feeds[-1]) + 1, at.size) if inside[-1] else None
+        if self.width == 1:
+            return [], within
+        if carried is not None and inside[0] and carried + delimiters(0, int(feeds[0])) == self.width - 1:
+            return [(int(at[feeds[0]]), "swallowed")], within
+        for line in np.flatnonzero(inside[1:] & inside[:-1]).tolist():
+            begin, end = int(feeds[line]) + 1, int(feeds[line + 1])
+            if end - begin >= self.width - 1 and delimiters(begin, end) == self.width - 1:
+                return [(int(at[end]), "swallowed")], within
+        return [], within
+
+    def _beginning_faults(self, block: Block) -> Iterator[Fault]:
         for at, rule in zip(self.beginnings.find(block), ("comment", "header"), strict=True):
             if at is not None:
                 yield at, rule
 
-    def _width_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
+    def _width_faults(self, block: Block, marks: _Marks) -> Iterator[Fault]:
         """Outside quotes, a line feed must be every width-th mark, and nothing else may be."""
         is_end, first_end = marks.is_end, self.width - 1 - self.delimiters
         if self.width == 1:
@@ -239,7 +245,7 @@ class _Gate:
         else:
             yield int(at[0]), "blank" if is_blank(block, at)[0] else "too-few"
 
-    def _size_faults(self, block: Block, marks: _Marks) -> Iterator[tuple[int, str]]:
+    def _size_faults(self, block: Block, marks: _Marks) -> Iterator[Fault]:
         begin = self.record_offset - self.offset
         bounds = np.concatenate(([begin], marks.at[marks.is_end] + 1, [block.body.size]))
         too_long = np.diff(bounds) > self.record_bytes_max

@@ -119,7 +119,7 @@ class Lines:
             fault = np.zeros(count, np.bool_)
         else:
             found, fault = self._judge_quotes(is_quote)
-        self.fields: Counts = found.astype(np.int64) + 1
+        self.fields: Counts = np.add(found, 1, dtype=np.int64)
         self.is_sound: Flags = ~fault & (self.fields == rules.width) & ~self.is_blank
         if len(rules.grammar.delimiter) > 1:
             close = np.diff(np.flatnonzero(self.is_delimiter)) < len(rules.grammar.delimiter)
