@@ -44,6 +44,11 @@ class RowFile:
         """The columns' keys, as they were first seen."""
         return tuple(self._positions)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._positions)
+
     def write(self, lines: Sequence[int], columns: Mapping[Any, Texts]) -> None:
         """Add rows: the line on which each begins, and the values of the columns that any of them has.
 
