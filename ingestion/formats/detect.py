@@ -87,6 +87,16 @@ def is_text(head: bytes) -> bool:
     return control <= _CONTROL_SHARE_MAX * len(head) and head.count(0) <= _NUL_SHARE_MAX * len(head)
 
 
+def is_html(head: bytes) -> bool:
+    """Whether a file that begins like this is a page, whatever it is called.
+
+    >>> is_html(b"<!-- saved --><!DOCTYPE html>"), is_html(b"<rows>")
+    (True, False)
+    """
+    text = _without_comments(_text(head).strip())
+    return _HTML.match(text) is not None or _PIECE_OF_HTML.match(text) is not None
+
+
 def wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32, by the byte order mark or by where the NULs are; None for what has neither.
 

@@ -3,7 +3,7 @@
 import mimetypes
 from pathlib import Path
 
-from ingestion.formats.detect import is_text
+from ingestion.formats.detect import is_html, is_text
 
 _HEAD_BYTES = 4096
 
@@ -35,5 +35,7 @@ def media_type(path: Path, name: str) -> str:
     for offset, magic, media in _BY_MAGIC:
         if head.startswith(magic, offset):
             return media
+    if is_html(head):
+        return "text/html"
     by_name = _BY_EXTENSION.get(Path(name).suffix.lower()) or _TYPES.guess_type(name, strict=False)[0]
     return by_name or ("text/plain" if is_text(head) else "application/octet-stream")

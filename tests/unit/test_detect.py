@@ -251,6 +251,7 @@ def test_text_in_wide_encodings_is_told_without_a_byte_order_mark() -> None:
         (PNG, "x", "image/png"),
         (b"# Notes\n", "x.md", "text/markdown"),
         (b"x = 1\n", "x.py", "text/x-python"),
+        (HTML, "prices.xls", "text/html"),
         (b"hello\n", "README", "text/plain"),
         (bytes(range(256)), "x", "application/octet-stream"),
         (b"7z\xbc\xaf\x27\x1c\x00", "x.7z", "application/x-7z-compressed"),
