@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.values import as_text, fitted, json_object
@@ -99,6 +99,7 @@ def through(value: Any, have: pl.DataType, want: pl.DataType) -> Any:
     return made.to_list()[1]
 
 
+@settings(deadline=None)
 @given(data=st.data(), have=st.sampled_from(TYPES))
 def test_nothing_changes_on_its_way_into_text(data: st.DataObject, have: pl.DataType) -> None:
     """A text column keeps every value, with all that it says; only bytes that are no text do not fit."""
@@ -119,6 +120,7 @@ def test_nothing_changes_on_its_way_into_text(data: st.DataObject, have: pl.Data
         assert means(kept, value)
 
 
+@settings(deadline=None)
 @given(data=st.data(), want=st.sampled_from(TYPES))
 @example(data=None, want=pl.Int64())
 def test_a_text_that_fits_means_the_value(data: st.DataObject | None, want: pl.DataType) -> None:
@@ -132,6 +134,7 @@ def test_a_text_that_fits_means_the_value(data: st.DataObject | None, want: pl.D
             assert not isinstance(want, pl.Int64) or str(kept) == text
 
 
+@settings(deadline=None)
 @given(data=st.data(), have=st.sampled_from(TYPES), want=st.sampled_from(TYPES))
 def test_a_value_that_fits_another_type_is_the_same_there(
     data: st.DataObject, have: pl.DataType, want: pl.DataType
@@ -205,6 +208,7 @@ def test_times_that_no_calendar_has() -> None:
         assert texts[1] == said
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["a", 'b"', "^ü.*$", "\n"]), st.text()), max_size=4))
 def test_json_of_named_texts(rows: list[dict[str, str]]) -> None:
     """Any JSON reader finds the texts that are there, and nothing else."""
