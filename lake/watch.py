@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import TypeAlias
 
-from catalog.errors import LakeError
+from catalog.errors import LakeError, NotFound
 from catalog.zones import Zone
 from lake.publication import RunResult
 from lake.workspace import Workspace
@@ -64,11 +64,19 @@ class Watch:
         try:
             landed = self._landed()
             if self._tried is None or landed - self._tried or (landed and time.monotonic() >= self._again_at):
-                self._done(self._work())
+                self._work_on(landed)
                 self._tried, self._again_at = landed, time.monotonic() + RETRY_SECONDS_MAX
             self._is_well()
         except LakeError as error:
             self._complain(error)
+
+    def _work_on(self, landed: Landed) -> None:
+        try:
+            self._done(self._work())
+        except NotFound:
+            # A dataset that is watched before its first file comes is in nobody's list yet.
+            if landed or not self._datasets:
+                raise
 
     def _landed(self) -> Landed:
         route = self._lake.settings.routes().dataset_of
