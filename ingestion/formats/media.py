@@ -3,7 +3,7 @@
 import mimetypes
 from pathlib import Path
 
-from ingestion.formats.detect import is_html, is_text
+from ingestion.formats.textkind import is_html, is_text
 
 _HEAD_BYTES = 4096
 
