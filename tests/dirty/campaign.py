@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from pprint import pformat
 
@@ -32,6 +33,8 @@ LONG_EVERY = 8
 """Each so many rounds is one of long files, a tenth as many."""
 SHRUNK_MAX = 12
 
+_PARTICULARS = re.compile(r"[:(]|, (?=['\"])")
+
 SHORT = st.one_of(plain_files(), files(), damaged_files(), damaged_files())
 
 
@@ -46,6 +49,10 @@ class Round:
     def run(self, test: Callable[[Written], None], *, shrink: bool = False) -> None:
         """Give each example to a test; what it raises is raised for the smallest that raises it."""
         phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+
+        def example(written: Written) -> None:
+            test(written)
+
         wrapped = settings(
             max_examples=self.examples,
             deadline=None,
@@ -54,7 +61,7 @@ class Round:
             verbosity=Verbosity.quiet,
             suppress_health_check=list(HealthCheck),
             report_multiple_bugs=False,
-        )(given(self.strategy)(test))
+        )(given(self.strategy)(example))
         seed(self.seed)(wrapped)()
 
 
@@ -74,7 +81,7 @@ class Campaign:
         while done < examples:
             place += 1
             current = self._round(f"{number}/{place}", place, examples - done)
-            current.run(lambda written, current=current: self._count(written, current))  # type: ignore[misc]
+            current.run(partial(self._count, current))
             done += current.examples
             broken = sum(self.outcomes[kind] for kind in self.failures)
             self._say(f"{number}/{place}: {done:,} examples, {broken} broken, {time.monotonic() - begun:.0f} s")
@@ -86,7 +93,7 @@ class Campaign:
             return Round(name, min(ROUND // 10, left), long_files())
         return Round(name, min(ROUND, left))
 
-    def _count(self, written: Written, current: Round) -> None:
+    def _count(self, current: Round, written: Written) -> None:
         failure = self._failure(written)
         if failure is not None:
             self.failures.setdefault(failure, current)
@@ -141,7 +148,9 @@ def kind_of(error: Exception) -> str:
     'BROKEN line # is lost'
     """
     if isinstance(error, Broken):
-        return "BROKEN " + re.sub(r"\d+", "#", re.split(r"[:(]|, became| was | is \(", str(error))[0]).strip()
+        return (
+            "BROKEN " + re.sub(r"\d+", "#", re.split(r"[:(]|, (?=['\"])| was (?=\()|(?<=is) \(", str(error))[0]).strip()
+        )
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"BROKEN {type(error).__name__} in {Path(place.filename).name} {place.name}"
 

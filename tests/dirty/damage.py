@@ -13,6 +13,15 @@ from tests.dirty.tables import WIDE
 from tests.dirty.writers import Piece, Written
 
 RECORDS_PER_DAMAGE = 6
+BAD_BYTES = {
+    "utf-8": b"\xff\xfe",
+    "utf-16-le": b"\x00\xd8",
+    "utf-16-be": b"\xd8\x00",
+    "utf-32-le": b"\xff\xff\xff\x7f",
+    "utf-32-be": b"\x7f\xff\xff\xff",
+    "cp1252": b"\x81",
+    "cp1253": b"\xd2",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,37 @@ def _text_after_quote(written: Written, place: Place) -> Sequence[Piece] | None:
     return _cell_changed(written, place, "text after quote", lambda text, _: quoted % text.replace('"', ""))
 
 
+def _space_before_quote(written: Written, place: Place) -> Sequence[Piece] | None:
+    if not written.writing.quote or written.table.width == 1:
+        return None
+    quoted = f" {written.writing.quote}%s{written.writing.quote}"
+    return _cell_changed(written, place, "space before quote", lambda text, _: quoted % text.strip('"'))
+
+
+def _stray_end(written: Written, place: Place) -> Sequence[Piece] | None:
+    """A carriage return inside a cell, without quotes: a line end to whoever takes all of them for one."""
+    pieces = _split(written, place)
+    if pieces is None or set(written.writing.ends) == {"\r"}:
+        return None
+    return [replace(pieces[0], end="\r", damage="stray end"), replace(pieces[1], damage="stray end")]
+
+
+def _spaces(written: Written, place: Place) -> Sequence[Piece] | None:
+    """A line of nothing but spaces behind a record."""
+    if written.writing.delimiter == " ":
+        return None
+    return [written.pieces[place.piece], Piece("record", " " * (place.inside + 1), None, "spaces")]
+
+
+def _half_again(written: Written, place: Place) -> Sequence[Piece] | None:
+    """The beginning of a record, and then the whole of it: what was written again after a failure."""
+    piece = written.pieces[place.piece]
+    if written.table.width < 2:
+        return None
+    text = written.writing.record((piece.cells or ())[:1])
+    return [Piece("record", text, None, "half again"), piece] if text else None
+
+
 def _quote_lost(written: Written, place: Place) -> Sequence[Piece] | None:
     piece, quote = written.pieces[place.piece], written.writing.quote
     places = [at for at, letter in enumerate(piece.text) if quote and letter == quote]
@@ -80,13 +120,13 @@ def _nul(written: Written, place: Place) -> Sequence[Piece]:
 
 
 def _bad_bytes(written: Written, place: Place) -> Sequence[Piece] | None:
-    """Bytes that are no UTF-8, where at least as many characters say that the file is."""
-    if written.writing.encoding != "utf-8" or sum(letter > "\x7f" for letter in written.text) < 8:
+    """Bytes that are nothing in the encoding, where enough other characters say what it is."""
+    encoding = written.writing.encoding
+    if encoding not in BAD_BYTES or sum(letter > "\x7f" for letter in written.text) < 8:
         return None
     piece = written.pieces[place.piece]
-    text = piece.text.encode()
-    at = min(place.inside, len(text))
-    return [replace(piece, cells=None, damage="bad bytes", raw=text[:at] + b"\xff\xfe" + text[at:])]
+    before, after = piece.text[: place.inside].encode(encoding), piece.text[place.inside :].encode(encoding)
+    return [replace(piece, damage="bad bytes", raw=before + BAD_BYTES[encoding] + after)]
 
 
 def _joined(written: Written, place: Place) -> Sequence[Piece] | None:
@@ -116,7 +156,9 @@ def _other_delimiter(written: Written, place: Place) -> Sequence[Piece] | None:
 def _late_mark(written: Written, place: Place) -> Sequence[Piece] | None:
     """A byte order mark in the middle: two files were copied into one."""
     piece = written.pieces[place.piece]
-    return [replace(piece, text="\ufeff" + piece.text, damage="mark")] if written.writing.encoding in WIDE else None
+    cells = piece.cells or ("",)
+    marked = replace(piece, text="\ufeff" + piece.text, cells=("\ufeff" + cells[0], *cells[1:]), damage="mark")
+    return [marked] if written.writing.encoding in WIDE and place.piece > 0 else None
 
 
 def _double_end(written: Written, place: Place) -> Sequence[Piece]:
@@ -130,6 +172,10 @@ DAMAGES: dict[str, Damage] = {
     "quote within": _quote_within,
     "text after quote": _text_after_quote,
     "quote lost": _quote_lost,
+    "space before quote": _space_before_quote,
+    "stray end": _stray_end,
+    "spaces": _spaces,
+    "half again": _half_again,
     "nul": _nul,
     "bad bytes": _bad_bytes,
     "joined": _joined,
@@ -138,7 +184,7 @@ DAMAGES: dict[str, Damage] = {
     "mark": _late_mark,
     "double end": _double_end,
 }
-QUOTING = ("quote within", "text after quote", "quote lost")
+QUOTING = ("quote within", "text after quote", "quote lost", "space before quote")
 """Of these a file has one at most: two can make a sound quoted field of all that stands between them."""
 
 
@@ -188,11 +234,12 @@ def damaged_files(draw: st.DrawFn) -> Written:
 
 
 @st.composite
-def long_files(draw: st.DrawFn) -> Written:
+def long_files(draw: st.DrawFn, size_bytes_min: int = 100_000) -> Written:
     """A file whose damage stands behind all that a reader can sample: its sound records come many times before."""
     written = draw(damaged_files())
     sound = tuple(piece for piece in written.pieces if piece.kind == "record" and not piece.damage)
     first = next(at for at, piece in enumerate(written.pieces) if piece.kind == "record")
-    times = draw(st.sampled_from([1_700, 1_700, 5_000, 30_000])) // max(1, len(sound))
+    size_bytes = sum(len(piece.text) + 1 for piece in sound)
+    times = draw(st.sampled_from([1_700 // len(sound), 1_700 // len(sound), size_bytes_min // size_bytes])) + 1
     pieces = (*written.pieces[:first], *sound * times, *written.pieces[first:])
     return replace(written, pieces=pieces)

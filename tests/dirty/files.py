@@ -65,7 +65,8 @@ def _beside(draw: st.DrawFn, kind: str, texts: Sequence[str], table: Table, writ
     padded = draw(st.booleans())
     texts = [writing.fit(text) for text in chosen]
     if padded:
-        pieces = [Piece(kind, writing.record([text, *[""] * (table.width - 1)])) for text in texts]
+        rows = [(text, *[""] * (table.width - 1)) for text in texts]
+        pieces = [Piece(kind, writing.record(row), row) for row in rows]
     else:
         pieces = [Piece(kind, text) for text in texts if text.count(writing.delimiter) + 1 != table.width]
     blank = [Piece("blank", "")] if draw(st.booleans()) else []

@@ -24,6 +24,7 @@ REMARKS = (
 )
 """What a reader may do that is not exact, the worst first; all of it leaves a trace."""
 
+_UNICODE = {codecs.lookup(name).name for name in WIDE}
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
 
 
@@ -107,7 +108,7 @@ class _Comparison:
         for number, text in enumerate(lines, start=placed.first):
             row = self.rows.pop(number, None)
             rest = "\n".join(lines[number - placed.first :])
-            if row is not None and row not in {self._literal(text), self._literal(rest)}:
+            if row is not None and row not in {self._literal(text), self._literal(rest), self._unquoted(text)}:
                 raise Broken(f"damaged ({placed.piece.damage}) and altered on line {number}: {row}")
             if row is None and text and number not in self.covering:
                 raise Broken(f"damaged ({placed.piece.damage}) and lost on line {number}: {text!r}")
@@ -118,8 +119,9 @@ class _Comparison:
         row = self.rows.pop(placed.first, None)
         if row is None:
             return False
-        if row not in self._accepted(placed.piece):
-            raise Broken(f"line {placed.first} was {placed.piece.cells or placed.piece.text!r}, became {row}")
+        if row not in self._accepted(placed.piece) and not self._is_raw(row, placed.piece):
+            was = placed.piece.cells or placed.piece.text
+            raise Broken(f"a {placed.piece.kind} became another: {was!r} on line {placed.first} became {row}")
         both = [line for line in range(placed.first, placed.last + 1) if line in self.covering]
         if both:
             raise Broken(f"line {both[0]} is in a row, and in the rejects")
@@ -129,8 +131,9 @@ class _Comparison:
         """Whether what is no record became a row as it stands, which a reader may think."""
         if placed.first not in self.rows:
             return False
-        if placed.piece.text.count(self.written.writing.delimiter) + 1 != self.written.table.width:
-            raise Broken(f"line {placed.first}, {placed.piece.text!r}, became a row of another width")
+        delimiters = placed.piece.text.count(self.written.writing.delimiter)
+        if placed.piece.cells is None and delimiters + 1 != self.written.table.width:
+            raise Broken(f"a {placed.piece.kind} became a row of another width: {placed.piece.text!r}")
         self.remarks.add("extra row")
         return self._is_row(placed)
 
@@ -179,16 +182,29 @@ class _Comparison:
         accepted = set(self._recoded(piece.cells)) if piece.cells is not None else set()
         if piece.damage or piece.cells is None:
             accepted.add(self._literal(piece.text))
-        if piece.raw is not None:
-            accepted.add(tuple(piece.raw.decode(self.encoding, "replace").split(self.written.writing.delimiter)))
         if self.written.writing.delimiter == ", ":
             accepted |= {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in accepted}
         return accepted
 
+    def _is_raw(self, row: Cells, piece: Piece) -> bool:
+        """Whether a row is a piece with bad bytes, read in a code page that was named, in which they are letters."""
+        if piece.raw is None or piece.cells is None or not self.got.said or self.encoding in _UNICODE:
+            return False
+        return [_BEYOND_ASCII.sub("", cell) for cell in row] == [_BEYOND_ASCII.sub("", cell) for cell in piece.cells]
+
     def _literal(self, text: str) -> Cells:
         """A record's cells with nothing taken for a quote."""
-        cells = text.split(self.written.writing.delimiter)
+        cells = text.split(self.written.writing.delimiter) if self.written.table.width > 1 else [text]
         return tuple(next(iter(self._recoded(tuple(cells)))))
+
+    def _unquoted(self, text: str) -> Cells:
+        """A line that was left of a damaged record, read by itself: no delimiter stands inside its quotes."""
+        quote = self.written.writing.quote or '"'
+        quoted = [cell.startswith(quote) and cell.endswith(quote) and len(cell) > 1 for cell in self._literal(text)]
+        return tuple(
+            cell[1:-1].replace(quote * 2, quote) if inside else cell
+            for cell, inside in zip(self._literal(text), quoted, strict=True)
+        )
 
     def _recoded(self, cells: Cells) -> Iterator[Cells]:
         """Cells as they are; else as they look in the code page that the reader took the file for, and named."""

@@ -16,6 +16,8 @@ from ingestion.text.csvfile import read_csv
 from tests.dirty.outcome import Broken, Read, Refused, Reject
 
 SECONDS_MAX = 60
+HOW_IT_WAS_READ = "read record by record"
+"""A notice that says nothing of what the file was taken for."""
 _PLAIN = ReadOptions()
 
 
@@ -50,7 +52,8 @@ def _read(found: Found, folder: Path) -> Read:
     if len(rejects) != found.rejected or found.records != len(rows) + len(rejects):
         raise Broken(f"{found.records} records, {len(rows)} rows, {found.rejected} ({len(rejects)}) rejected")
     assumptions = found.dialect.get("assumptions", ())
-    said = (*found.notices, *(assumptions if isinstance(assumptions, (list, tuple)) else ()))
+    notices = (notice for notice in found.notices if not notice.startswith(HOW_IT_WAS_READ))
+    said = (*notices, *(assumptions if isinstance(assumptions, (list, tuple)) else ()))
     return Read(found.header, rows, rejects, found.records, found.lines, found.dialect, said)
 
 
