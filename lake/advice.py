@@ -10,7 +10,7 @@ _BY_RULE = {
     "encoding": 'say which one it is: [datasets.{dataset}] encoding = "cp1252" in lake.toml; then {replay}',
     "dialect": _PIN.replace("{keys}", "delimiter, quote or skip_lines"),
     "header": _PIN.replace("{keys}", "skip_lines, header_lines or names"),
-    "columns": 'see the table\'s columns: lake columns --table {table}; let it follow with drift = "evolve" (or '
+    "schema": 'see the table\'s columns: lake columns --table {table}; let it follow with drift = "evolve" (or '
     '"rescue") in [datasets.{dataset}]; then {replay}',
     "tolerance": "see what is wrong with its records: lake inspect FILE; if they may wait alone, raise bad_share_max "
     "or bad_rows_max in [datasets.{dataset}]; then {replay}",
@@ -20,8 +20,11 @@ _BY_RULE = {
     '"replace" or "append" and {replay}, or ask the supplier',
     "duplicate": 'the same bytes came under another name and [datasets.{dataset}] on_duplicate is "refuse": nothing is '
     'missing; or write "take" and {replay}',
+    "records": "say what repeats, the element of XML or the key of JSON: [datasets.{dataset}] records; then {replay}",
+    "layout": "mend [datasets.{dataset}] fixed in lake.toml: each column's name, start and width; then {replay}",
+    "patch": "give the record's whole text, which is one record: lake quarantine replay {id} --record TEXT",
     "locked": "it is protected by a password: have it sent without one, and drop it again",
-    "truncated": "it ends in the midst: have it sent again, and drop it under the same name",
+    "truncated": "it is damaged or ends in the midst: have it sent again, and drop it under the same name",
     "parser": "if it opens elsewhere, save it again there and drop it under the same name; its bytes are {archived}",
 }
 _ALIASES = {
@@ -30,8 +33,7 @@ _ALIASES = {
     "blank": "dialect",
     "line-end": "dialect",
     "footer": "dialect",
-    "schema": "columns",
-    "drift": "columns",
+    "archive": "truncated",
 }
 _RECORD = (
     "mend it: lake quarantine replay {id} --record 'THE RECORD AS IT SHOULD BE'; or have the file corrected and drop "

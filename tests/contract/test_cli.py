@@ -97,7 +97,6 @@ def test_files_that_cannot_be_dropped(fast_endpoint: Endpoint, project: Path) ->
         "same name",
     )
     refused(lake_command(fast_endpoint, project, "drop", "prices.csv", "--into", "Prices 2026"), 2, "prices_2026")
-    refused(lake_command(fast_endpoint, project, "drop", "prices.csv"), 2, "--into")
     assert "nothing new" in lake_command(fast_endpoint, project, "ingest").stderr
 
 
