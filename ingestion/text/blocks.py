@@ -52,15 +52,13 @@ class LineBeginnings:
     """Finds lines that begin with one of some marks, or that consist of one of some texts, across blocks."""
 
     def __init__(self, marks: Iterable[bytes], texts: Iterable[bytes]) -> None:
-        self._marks = [b"\n" + mark for mark in marks]
+        self._marks = [b"\n" + mark for mark in marks if mark]
         self._texts = [b"\n" + text for text in texts]
         self._kept_bytes = max(map(len, [*self._marks, *self._texts]), default=0)
         self._before = b"\n"
 
     def find(self, block: Block) -> tuple[int | None, int | None]:
         """Where in the block the first such mark, and the first such text with its line end, is seen to be whole."""
-        if not self._kept_bytes:
-            return None, None
         seam, shift = self._before + block.raw[: self._kept_bytes], len(self._before)
         found = self._found(seam)
         if found == (None, None):
@@ -70,7 +68,8 @@ class LineBeginnings:
         return None if mark is None else mark - shift, None if text is None else text - shift
 
     def _found(self, data: bytes) -> tuple[int | None, int | None]:
-        marks = [at + len(mark) - 1 for mark in self._marks if (at := data.find(mark)) >= 0]
+        possible = [mark for mark in self._marks if mark.isascii()] if data.isascii() else self._marks
+        marks = [at + len(mark) - 1 for mark in possible if (at := data.find(mark)) >= 0]
         texts = [end for text in self._texts if (end := _whole_line(data, text)) is not None]
         return min(marks, default=None), min(texts, default=None)
 

@@ -134,6 +134,7 @@ class CarefulReader:
         for row in self._head.rows:
             apart[lines.equal_to(row.raw)] = True
             apart[lines.equal_to(codecs.BOM_UTF8 + row.raw)] = True
+            apart[lines.quoted_like(row.cells)] = True
         apart[numbered(self._patched, piece.number, len(lines))] = True
         apart &= ~skipped
         return np.flatnonzero(skipped), np.flatnonzero(apart)

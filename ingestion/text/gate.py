@@ -85,7 +85,9 @@ _LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
     "swallowed": lambda line: FileRefused(
         "quote", f"line {line} stands in quotes, with as many delimiters as a record has", line=line
     ),
-    "comment": lambda line: FileRefused("comment", f"line {line} begins like a comment", line=line),
+    "mark": lambda line: FileRefused(
+        "mark", f"line {line} begins like a comment, or with a byte order mark", line=line
+    ),
     "header": lambda line: FileRefused("header", f"line {line} repeats the header", line=line),
 }
 
@@ -98,9 +100,7 @@ class _Gate:
         self.quote = dialect.quote.encode()
         self.width = len(dialect.header)
         self.record_bytes_max = record_bytes_max
-        comments = [dialect.comment.encode()] if dialect.comment else []
-        headers = [row.raw for row in head.rows]
-        self.beginnings = LineBeginnings(comments, headers + [_BOM + header for header in headers])
+        self.beginnings = LineBeginnings([dialect.comment.encode(), _BOM], [row.raw for row in head.rows])
         self.offset = head.offset
         self.line = head.lines + 1
         self.quoted = False
@@ -221,7 +221,7 @@ class _Gate:
         return [], within
 
     def _beginning_faults(self, block: Block) -> Iterator[Fault]:
-        for at, rule in zip(self.beginnings.find(block), ("comment", "header"), strict=True):
+        for at, rule in zip(self.beginnings.find(block), ("mark", "header"), strict=True):
             if at is not None:
                 yield at, rule
 

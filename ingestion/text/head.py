@@ -34,7 +34,7 @@ def read_head(text: Text, dialect: Dialect) -> Head:
     """The lines above ``dialect.first_line``; raises `FileRefused` where they are no head but a file of its own."""
     wanted = dialect.first_line - 1
     data, ends = _first_lines(text, wanted)
-    if len(ends) < wanted and (not ends or ends[-1] < len(data)):
+    if len(ends) < wanted and len(data) > (ends[-1] if ends else 0):
         ends.append(len(data))
     if not ends:
         return Head(0, text.begin)

@@ -97,6 +97,19 @@ class Lines:
             found = found[self.body[self.starts[found] + step] == line[step]]
         return found
 
+    def quoted_like(self, cells: Sequence[bytes]) -> Offsets:
+        """The lines with quotes that may be a record of these cells, by their length and their first and last bytes."""
+        delimiter, values = self._rules.grammar.delimiter, b"".join(cells)
+        size = len(values) + (len(cells) - 1) * len(delimiter)
+        is_long = self.ends - self.starts[:-1] - self.quotes + self.doubled == size
+        found = np.flatnonzero(is_long & (self.quotes > 0))
+        if found.size and cells[0] and cells[-1]:
+            first, last = self.starts[found], self.ends[found] - 1
+            first += self.body[first] == self._rules.grammar.quote[0]
+            last -= self.body[last] == self._rules.grammar.quote[0]
+            found = found[(self.body[first] == cells[0][0]) & (self.body[last] == cells[-1][-1])]
+        return found
+
     def _line_ends(self) -> Flags:
         is_end: Flags = self.body == LF
         self._has_cr = b"\r" in self.text
@@ -134,11 +147,11 @@ class Lines:
         line: Offsets = np.cumsum(end) - end
         quotes_before = np.cumsum(quote)
         quotes_to_line = np.concatenate(([0], quotes_before[end]))
-        odd = ((quotes_before - quotes_to_line[line]) & 1).astype(np.bool_)
+        odd = (quotes_before - quotes_to_line[line]).astype(np.int64) % 2 == 1
         self.quotes = np.diff(quotes_to_line)
         outside = ~(quote | end | odd)
         self.delimiters = marks[outside]
-        fault = (self.quotes & 1).astype(np.bool_)
+        fault: Flags = self.quotes % 2 == 1
         opens, closes = quote & odd, quote & ~odd
         fault[line[opens][~self._may_open(marks[opens], line[opens], is_quote)]] = True
         doubled = is_quote[np.minimum(marks[closes] + 1, self.body.size - 1)]
