@@ -2,7 +2,7 @@
 
 import re
 
-DELIMITERS = ",;\t|"
+DELIMITERS = frozenset(",;\t|\x01\x1e\x1f^~")
 
 NULL_TOKENS = frozenset(
     ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "..", "...", ":", "\\n", "?"]
@@ -16,6 +16,7 @@ _DATE = re.compile(
     rf"([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}"
 )
 _CODE = re.compile(r"[\w./:+#@&-]{1,40}")
+_NUMBERS = re.compile(r"[+-]?\d[\d.,]*(\s+[+-]?\d[\d.,]*)+")
 _NAME = re.compile(r"[^\W\d][^\n]{0,79}|_\w{1,79}")
 _NAME_WORDS_MAX = 6
 _NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s")
@@ -43,15 +44,17 @@ def is_number_or_date(cell: str) -> bool:
 def plausibility(cell: str) -> float:
     """How much a cell looks like one value, from 0 to 1: text that holds other delimiters looks like several.
 
-    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5")]
-    [1.0, 0.8, 0.6, 0.3]
+    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5", "1 2")]
+    [1.0, 0.8, 0.6, 0.3, 0.3]
     """
     if is_null(cell) or is_number_or_date(cell) or _CODE.fullmatch(cell) is not None:
-        return 1.0
+        return 1.0 if cell == cell.strip() else 0.95
     prose = cell.replace(", ", " ")
-    if any(delimiter in prose for delimiter in DELIMITERS):
+    if not DELIMITERS.isdisjoint(prose) or _NUMBERS.fullmatch(cell) is not None:
         return 0.3
-    return 0.8 if prose == cell else 0.6
+    if prose != cell:
+        return 0.6
+    return 0.8 if cell == cell.strip() else 0.75
 
 
 def is_name(cell: str) -> bool:

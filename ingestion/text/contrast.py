@@ -1,0 +1,167 @@
+"""What tells names of columns from values: numbers and dates below, years above numbers, values that recur."""
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from itertools import pairwise
+
+from ingestion.text.cells import is_name, is_null, is_number_or_date
+
+Row = Sequence[str]
+
+_TYPED_SHARE = 0.95
+_HEADER_ROWS_MAX = 5
+_YEAR = re.compile(r"(1[89]|20|21)\d\d")
+_INTEGER = re.compile(r"\d{1,9}")
+_PLAIN_NUMBER = re.compile(r"[+-]?[\d.,' \u00a0\u202f]+%?")
+_STEPS_MIN = 3
+_SAME_KIND_SHARE_MAX = 0.5
+_SAME_STEPS_SHARE_MAX = 0.2
+_ROWS_WITH_SHAPE_MIN = 5
+
+
+class Verdict(Enum):
+    """What a row is, held against the rows below it."""
+
+    NAMES = "names"
+    MOSTLY_NAMES = "mostly names"
+    VALUES = "values"
+    OPEN = "open"
+
+
+class Body:
+    """The rows below the first one of a table; ``typed`` are the columns of which 95% are numbers or dates.
+
+    That is judged below all rows that could belong to a header.
+    """
+
+    def __init__(self, rows: Sequence[Row], width: int) -> None:
+        self.rows = rows
+        self._lower = rows[min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2) :]
+        self.typed = [column for column in range(width) if self._is_typed(column)]
+        self.untyped = [column for column in range(width) if column not in set(self.typed)]
+
+    def verdict(self, row: Row) -> Verdict:
+        """What a row has above the typed columns; open where it has nothing there."""
+        filled = [column for column in self.typed if not is_null(row[column])]
+        if not filled:
+            return Verdict.OPEN
+        matching = [column for column in filled if is_number_or_date(row[column])]
+        if not matching or self.are_headings(row, matching):
+            return Verdict.NAMES
+        return Verdict.MOSTLY_NAMES if len(filled) > 2 * len(matching) else Verdict.VALUES
+
+    def has_headings(self, row: Row) -> bool:
+        """Whether some of a header's names are numbers or dates."""
+        return any(is_number_or_date(row[column]) for column in self.typed)
+
+    def are_headings(self, row: Row, columns: Sequence[int]) -> bool:
+        """Whether numbers or dates in a row are names: years or periods above other values, or an even sequence."""
+        cells = [row[column].strip() for column in columns]
+        if len(set(cells)) < len(cells):
+            return False
+        kind = _kind(cells)
+        if kind is None:
+            return False
+        if kind is not _INTEGER and self._share_of(kind, columns) < _SAME_KIND_SHARE_MAX:
+            return True
+        steps = _steps(cells)
+        if steps is None or len(steps) < (_STEPS_MIN if kind is _INTEGER else 1):
+            return False
+        same = sum(_steps([other[column].strip() for column in columns]) == steps for other in self._lower)
+        return same < _SAME_STEPS_SHARE_MAX * len(self._lower)
+
+    def recurring(self, row: Row) -> str | None:
+        """A cell of a row that is a value of its column further down; None where there is none."""
+        others = [other for other in self.rows if list(other) != list(row)]
+        for column, cell in enumerate(row):
+            if not is_null(cell) and any(other[column] == cell for other in others):
+                return cell
+        return None
+
+    def has_shape_of(self, row: Row) -> bool:
+        """Whether a row looks like the codes below it: in each column of one shape it has this shape, too.
+
+        >>> Body([["A1", "x"], ["B2", "yz"]] * 3, 2).has_shape_of(["C3", "name"])
+        True
+        """
+        shapes = [(column, self._shape(column)) for column in range(len(row))]
+        telling = [(column, shape) for column, shape in shapes if shape is not None]
+        return bool(telling) and all(_shape(row[column]) == shape for column, shape in telling)
+
+    def is_filled_below(self, row: Row) -> bool:
+        """Whether the columns that a row has no name for have values in all rows."""
+        empty = [column for column, cell in enumerate(row) if not cell.strip()]
+        return all(other[column].strip() for other in self.rows for column in empty)
+
+    def is_distinct(self, column: int) -> bool:
+        """Whether no value of a column occurs twice."""
+        cells = [row[column] for row in self.rows]
+        return len(set(cells)) == len(cells) and all(map(str.strip, cells))
+
+    def is_empty(self, column: int) -> bool:
+        """Whether a column has no value at all."""
+        return not any(row[column].strip() for row in self.rows)
+
+    def _is_typed(self, column: int) -> bool:
+        cells = [row[column] for row in self._lower if not is_null(row[column])]
+        misfits_max = (1 - _TYPED_SHARE) * len(cells)
+        misfits = 0
+        for cell in cells:
+            misfits += not is_number_or_date(cell)
+            if misfits > misfits_max:
+                return False
+        return bool(cells)
+
+    def _share_of(self, kind: re.Pattern[str], columns: Sequence[int]) -> float:
+        cells = [row[column].strip() for row in self._lower for column in columns if not is_null(row[column])]
+        return sum(_kind([cell]) is kind for cell in cells) / max(1, len(cells))
+
+    def _shape(self, column: int) -> str | None:
+        """The shape of all values of a column, where it has one that a name would not have by accident."""
+        shapes = {_shape(row[column]) for row in self.rows}
+        if len(self.rows) < _ROWS_WITH_SHAPE_MIN or len(shapes) != 1:
+            return None
+        shape = shapes.pop()
+        return shape if "9" in shape or (len(shape) > 1 and shape.isupper()) else None
+
+
+_PERIOD = re.compile("a date or a period")
+
+
+def _kind(cells: Sequence[str]) -> re.Pattern[str] | None:
+    """What cells are all: years, periods (or dates), or integers."""
+    if all(map(_YEAR.fullmatch, cells)):
+        return _YEAR
+    if all(is_number_or_date(cell) and _PLAIN_NUMBER.fullmatch(cell) is None for cell in cells):
+        return _PERIOD
+    return _INTEGER if all(map(_INTEGER.fullmatch, cells)) else None
+
+
+def _steps(cells: Sequence[str]) -> tuple[int, ...] | None:
+    """The differences of neighbours, where all cells are integers and these are all the same and not 0."""
+    if not all(map(_INTEGER.fullmatch, cells)):
+        return None
+    numbers = list(map(int, cells))
+    steps = tuple(right - left for left, right in pairwise(numbers))
+    return steps if len(set(steps)) == 1 and steps[0] != 0 else None
+
+
+def _shape(cell: str) -> str:
+    """Digits as 9, capitals as A, other letters as a.
+
+    >>> _shape("AT-12b")
+    'AA-99a'
+    """
+    return "".join(
+        "9" if mark.isdigit() else "A" if mark.isupper() else "a" if mark.isalpha() else mark for mark in cell
+    )
+
+
+def are_names(row: Row) -> bool:
+    """Whether each cell could be the name of a column of its own.
+
+    >>> are_names(["id", "tail number"]), are_names(["id", "ID"]), are_names(["id", "A sentence is no name."])
+    (True, False, False)
+    """
+    return all(map(is_name, row)) and len({cell.strip().lower() for cell in row}) == len(row)

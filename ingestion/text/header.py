@@ -1,0 +1,325 @@
+"""Where a table begins, and what its columns are called: title lines, the rows of the header, or none.
+
+A header is known by contrast to the rows below it. Where there is none, what is assumed is said. A row that could be a
+record is never taken for a title: a header that does not fit is left to the reader, which rejects it with its line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ingestion.options import ReadOptions
+from ingestion.refusal import FileRefused
+from ingestion.text.cells import is_name, is_note, is_null, is_number_or_date
+from ingestion.text.contrast import Body, Verdict, are_names
+from ingestion.text.sample import Reading, Record
+
+_BODY_ROWS_MAX = 200
+_BODY_CELLS_MAX = 6000
+_TOP_ROWS_MAX = 30
+_HEADER_ROWS_MAX = 5
+_WIDTH_WITH_TITLES_MIN = 3
+_TITLE_WORDS_MIN = 3
+_UNITS = ("[", "(", "%")
+
+Row = list[str]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of a table's columns; the header's physical line and how many it takes, both 0 where there is none.
+
+    Data may begin on ``first_line``.
+    """
+
+    names: tuple[str, ...]
+    line: int
+    rows: int
+    first_line: int
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Top:
+    """The first records of a table with their cells; ``usual`` are the places of those that have its width."""
+
+    records: list[Record]
+    rows: list[Row]
+    usual: list[int]
+    width: int
+    body: Body
+
+    def is_apart(self, place: int) -> bool:
+        """Whether another record, or a blank line, stands between a usual row and the usual row before it."""
+        return place - 1 not in self.usual or self.records[place - 1].end + 1 != self.records[place].line
+
+    @property
+    def start(self) -> int:
+        """The first usual row that is not a title."""
+        return next((place for place in self.usual[:-1] if not _is_title(self.rows[place])), self.usual[-1])
+
+
+def find_header(reading: Reading, records: Sequence[Record], options: ReadOptions) -> Header:
+    """The header of a table, which options may pin; raises `FileRefused` where a pin does not fit.
+
+    ``records`` are those of the reading, without comments.
+    """
+    skipped = options.skip_lines or 0
+    top = _top(reading, [record for record in records if record.line > skipped])
+    if not top.usual:
+        if options.names:
+            raise FileRefused("header", f"lake.toml pins {top.width} names, but no line has {top.width} fields")
+        raise FileRefused("header", f"no table stands below line {skipped}: check skip_lines")
+    if options.names or options.header_lines == 0:
+        return _pinned_names(top, options)
+    if options.header_lines is not None:
+        return _pinned_lines(top, options.header_lines, 0 if options.skip_lines is not None else top.start)
+    leading, why = _leading(top)
+    return _headed(top, leading, why) if leading else _headless(top, why)
+
+
+def is_footer(row: Sequence[str]) -> bool:
+    """Whether the last record of a table reads like a note below it.
+
+    >>> is_footer(["Source: labour force survey", "", ""]), is_footer(["Northern Ireland", "", ""])
+    (True, False)
+    """
+    return len(row) >= _WIDTH_WITH_TITLES_MIN and is_note(row[0]) and not any(cell.strip() for cell in row[1:])
+
+
+def _top(reading: Reading, records: list[Record]) -> _Top:
+    width = reading.width
+    usual = [place for place, record in enumerate(records) if len(record.cells) == width]
+    step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
+    chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
+    filled = [row for row in (reading.values(records[place]) for place in chosen) if not _is_title(row)][1:]
+    usual = usual[:_TOP_ROWS_MAX]
+    first = records[: usual[-1] + 1] if usual else records[:_TOP_ROWS_MAX]
+    return _Top(first, [reading.values(record) for record in first], usual, width, Body(filled, width))
+
+
+def _filled(row: Sequence[str]) -> int:
+    return sum(1 for cell in row if cell.strip())
+
+
+def _is_title(row: Row) -> bool:
+    """Whether a row of the usual width has no more than one filled cell, as title lines of a spreadsheet have."""
+    if _filled(row) == 0:
+        return True
+    if len(row) >= _WIDTH_WITH_TITLES_MIN:
+        return _filled(row) == 1
+    return len(row) > 1 and _filled(row) == 1 and len(row[0].split()) >= _TITLE_WORDS_MIN
+
+
+def _pinned_names(top: _Top, options: ReadOptions) -> Header:
+    names = options.names or _made_up(top.width)
+    if options.skip_lines is not None:
+        return Header(names, 0, 0, options.skip_lines + 1)
+    return Header(names, 0, 0, _first_line(top, top.start))
+
+
+def _pinned_lines(top: _Top, lines: int, start: int) -> Header:
+    """A header of a pinned number of physical lines."""
+    begin = top.records[start].line
+    chosen = [place for place in range(start, len(top.rows)) if top.records[place].line < begin + lines]
+    behind = max(begin + lines, top.records[chosen[-1]].end + 1)
+    odd = [len(top.rows[place]) for place in chosen if place not in top.usual]
+    if odd:
+        reason = f"the pinned header on line {begin} has {odd[0]} fields, most lines have {top.width}"
+        raise FileRefused("header", f"{reason}: check header_lines, skip_lines and delimiter", line=begin)
+    return Header(_joined([top.rows[place] for place in chosen]), begin, behind - begin, behind)
+
+
+def _leading(top: _Top) -> tuple[list[int], str]:
+    """The rows that make the header (none: there is no header), and what was assumed for it."""
+    start, body = top.start, top.body
+    block = _named(top, start) if body.typed else []
+    if not block and body.verdict(top.rows[start]) is Verdict.OPEN:
+        return _leading_by_names(top, start)
+    if not block:
+        return [], "the first line has numbers or dates as the lines below it"
+    block = _bottom(top, block)
+    rows = [top.rows[place] for place in block]
+    count = next((count for count in range(1, len(rows)) if not _continues(rows[:count], rows[count], body)), len(rows))
+    said = []
+    if count < len(rows):
+        line = top.records[block[count]].line
+        said.append(f"line {line} is a row, though it has text in a column of numbers or dates")
+    if body.has_headings(rows[count - 1]):
+        line = top.records[block[count - 1]].line
+        said.append(f"line {line} is the header: its numbers or dates are names of columns")
+    return block[:count], "; ".join(said)
+
+
+def _named(top: _Top, start: int) -> list[int]:
+    """The usual rows from a place that have names above typed columns; the first may have nothing there."""
+    block: list[int] = []
+    for place in top.usual:
+        if place < start:
+            continue
+        verdict = top.body.verdict(top.rows[place])
+        if verdict is Verdict.NAMES or (not block and verdict in (Verdict.MOSTLY_NAMES, Verdict.OPEN)):
+            block.append(place)
+        else:
+            break
+    only_open = len(block) == 1 and top.body.verdict(top.rows[block[0]]) is Verdict.OPEN
+    return [] if only_open else block
+
+
+def _bottom(top: _Top, block: list[int]) -> list[int]:
+    """The part of leading rows that can be a header: the last that stands together, below titles and notes."""
+    parts: list[list[int]] = []
+    for place in block:
+        if not parts or top.is_apart(place):
+            parts.append([])
+        parts[-1].append(place)
+    named = [part for part in parts if are_names(top.rows[part[0]])]
+    part = (named or parts)[-1]
+    while len(part) > 1 and _is_title_above(top.rows[part[0]], top.rows[part[1]]):
+        part = part[1:]
+    return part if len(part) <= _HEADER_ROWS_MAX else part[:1]
+
+
+def _is_title_above(row: Row, lower: Row) -> bool:
+    """Whether the upper of two leading rows is a title or a note, and no part of a header."""
+    if len(row) == 1:
+        return len(row[0].split()) >= _TITLE_WORDS_MIN > len(lower[0].split())
+    return _is_title(row) or any(map(is_note, row))
+
+
+def _continues(above: list[Row], row: Row, body: Body) -> bool:
+    """Whether a row of text goes on with a header, rather than being a record with text in place of numbers."""
+    if any(cell.strip() and not any(upper[column].strip() for upper in above) for column, cell in enumerate(row)):
+        return True
+    cells = [row[column].strip() for column in body.typed if not is_null(row[column])]
+    if body.recurring(row) is not None or not cells:
+        return False
+    if body.untyped and not any(row[column].strip() for column in body.untyped):
+        return True
+    if all(cell.startswith(_UNITS) for cell in cells):
+        return True
+    return len(body.typed) > 1 and len(set(cells)) == len(body.typed) and all(map(is_name, row))
+
+
+def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
+    """The first row, where nothing speaks against its being the header: no numbers stand below that would tell."""
+    row, body = top.rows[start], top.body
+    recurring = body.recurring(row)
+    if recurring is not None:
+        return [], f"{recurring[:40]!r} in the first line is also a value further down"
+    named = [cell for cell in row if cell.strip()]
+    if not are_names(named) or (len(named) < len(row) and not body.is_filled_below(row)):
+        return [], "the first line does not look like names of columns"
+    if body.has_shape_of(row):
+        return [], "the first line looks like the codes below it"
+    if _is_ragged_header(top, start - 1):
+        return [], "the line above the first one of the usual width looks like the header"
+    return [start], "the first row is the header: no column holds numbers or dates that would tell"
+
+
+def _headed(top: _Top, leading: list[int], why: str) -> Header:
+    first, last = top.records[leading[0]], top.records[leading[-1]]
+    rows = last.end + 1 - first.line
+    said = _said_of_titles(top.records[: leading[0]])
+    if len(leading) > 1:
+        said += (f"the header takes {len(leading)} rows from line {first.line}; their names are joined",)
+    names = _joined([top.rows[place] for place in leading])
+    return Header(names, first.line, rows, last.end + 1, said + ((why,) if why else ()))
+
+
+def _headless(top: _Top, why: str) -> Header:
+    """Made-up names; or a header that is one field shorter or longer than the rows, where this can be explained."""
+    start = top.start
+    above = start - 1
+    if _is_ragged_header(top, above):
+        explained = _explained(top, above)
+        if explained is not None:
+            return explained
+        line = top.records[above].line
+        said = f"line {line}, perhaps the header, has not the {top.width} fields of the rows and is set aside"
+        names = f"the columns are named column_1 to column_{top.width}"
+        return Header(_made_up(top.width), 0, 0, line, (*_said_of_titles(top.records[:above]), f"{said}: {names}"))
+    first_line = _first_line(top, start)
+    said_above = _said_of_titles([record for record in top.records if record.line < first_line])
+    names = "column_1" if top.width == 1 else f"column_1 to column_{top.width}"
+    said = f"there is no header row ({why}): the columns are named {names}"
+    return Header(_made_up(top.width), 0, 0, first_line, (*said_above, said))
+
+
+def _explained(top: _Top, above: int) -> Header | None:
+    """The header above rows that have one field more or less than it, for a reason that is often seen."""
+    row, width, body = top.rows[above], top.width, top.body
+    names: Sequence[str]
+    if len(row) == width - 1 and body.is_empty(width - 1):
+        names, why = [*row, ""], "each row ends with a delimiter that the header lacks: the last column is empty"
+    elif len(row) == width - 1 and body.is_distinct(0):
+        names, why = ["", *row], "the header has one name less than the rows have fields: the first column has no name"
+    elif len(row) == width + 1 and not row[-1].strip():
+        names, why = row[:-1], "the header ends with a delimiter that the rows lack"
+    else:
+        return None
+    header = _headed(replace(top, usual=[above, *top.usual]), [above], why)
+    return replace(header, names=tuple(names))
+
+
+def _is_ragged_header(top: _Top, place: int) -> bool:
+    """Whether a record of another width looks like names of columns, or is malformed: then nobody knows."""
+    if place < 0 or place in top.usual:
+        return False
+    row = top.rows[place]
+    named = [cell for cell in row if cell.strip()]
+    if not row:
+        return True
+    return (
+        len(named) > 1 and any(map(is_name, named)) and all(is_name(cell) or is_number_or_date(cell) for cell in named)
+    )
+
+
+def _first_line(top: _Top, start: int) -> int:
+    """Where records begin above a usual row: lines that a delimiter divides, or quotes spoil, are no titles."""
+    place = start
+    while place > 0 and not _is_title_line(top.rows[place - 1], top.width):
+        place -= 1
+    return top.records[place].line
+
+
+def _is_title_line(row: Row, width: int) -> bool:
+    if len(row) == width:
+        return _is_title(row)
+    words = len(row[0].split()) if row else 0
+    return len(row) == 1 and (width >= _WIDTH_WITH_TITLES_MIN or words >= _TITLE_WORDS_MIN)
+
+
+def _said_of_titles(above: Sequence[Record]) -> tuple[str, ...]:
+    if not above:
+        return ()
+    first, last = above[0].line, above[-1].end
+    return (f"line {first} is a title" if first == last else f"lines {first} to {last} are titles",)
+
+
+def _made_up(width: int) -> tuple[str, ...]:
+    return tuple(f"column_{number}" for number in range(1, width + 1))
+
+
+def _joined(rows: list[Row]) -> tuple[str, ...]:
+    """The names of columns from the rows of a header: a name above several columns is given to each of them.
+
+    >>> _joined([["region", "2023", "", "2024", ""], ["", "men", "women", "men", "women"]])
+    ('region', '2023 men', '2023 women', '2024 men', '2024 women')
+    """
+    if len(rows) == 1:
+        return tuple(rows[0])
+    spread = [*(_spread(row, rows[number:]) for number, row in enumerate(rows[:-1], start=1)), rows[-1]]
+    names = []
+    for parts in zip(*spread, strict=True):
+        words = [part.strip() for part in parts if part.strip()]
+        names.append(" ".join(word for place, word in enumerate(words) if place == 0 or word != words[place - 1]))
+    return tuple(names)
+
+
+def _spread(row: Row, below: list[Row]) -> Row:
+    spread, last = [], ""
+    for column, cell in enumerate(row):
+        named_below = any(lower[column].strip() for lower in below)
+        last = cell if cell.strip() or not named_below else last
+        spread.append(last)
+    return spread

@@ -1,0 +1,187 @@
+"""Which delimiter, quote and escape make the most plausible table of a sample.
+
+A style scores p² · (w-1)/w · t² · prior: p is the share of records that have the usual width w, t how much cells look
+like one value each. One column counts 0.3 in place of (w-1)/w.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ingestion.options import ReadOptions
+from ingestion.text.cells import plausibility
+from ingestion.text.contrast import are_names
+from ingestion.text.sample import Reading, Sample, Splitter, Style
+
+ONE_COLUMN = ""
+
+_FIRST_LINES = 200
+_BEST_KEPT = 3
+_CELLS_SCORED_MAX = 2000
+_ONE_COLUMN_FACTOR = 0.3
+_RUN_RECORDS_MIN = 5
+_RUN_FACTOR = 0.95
+_SINGLE = (
+    dict.fromkeys(",;\t", 1.0) | dict.fromkeys("|\x01\x1e\x1f", 0.98) | dict.fromkeys("^~", 0.9) | {":": 0.4, " ": 0.35}
+)
+_WEAK = (" ", ":")
+_WEAK_LINES_SHARE = 0.6
+_LINES_SHARE = 0.03
+_SPACED = (", ", "; ", " | ", "| ")
+_PRIOR_OF_LONGER = 0.985
+_SYMBOLS = re.compile(r"[|~^#@$%&*!;:<>+=]{2,4}")
+_SYMBOLS_LINES = 50
+_QUOTES = ('"', "'", "`")
+_PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
+_STRAY_RECORDS_MIN = 3
+_TRAILING_SEP = re.compile(r'"?sep=(.)"?$', re.IGNORECASE)
+
+
+def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) -> Reading:
+    """The reading of a sample with the best score, in the styles that pins, and a hint of the delimiter, leave open."""
+    first = sample.head(_FIRST_LINES)
+    width = len(options.names) or None
+    styles = list(_styles(sample, options, hint))
+    if len(styles) > _BEST_KEPT:
+        scores = {style: score(Reading(first, style, width)) for style in styles}
+        styles = sorted(styles, key=lambda style: -scores[style])[:_BEST_KEPT]
+    readings = [Reading(sample, style, width) for style in styles]
+    if options.quote is None:
+        astray = {reading.style.delimiter for reading in readings if reading.malformed >= _STRAY_RECORDS_MIN}
+        readings += [Reading(sample, Style(delimiter, "", "none"), width) for delimiter in sorted(astray)]
+    best = max(readings, key=score)
+    return best if best.width != 1 else _shown(readings, best)
+
+
+def score(reading: Reading) -> float:
+    """How good a table a reading makes, from 0 to 1."""
+    records = [record for record in reading.records if not _is_remark(reading, record.cells)]
+    if not records or reading.width == 0:
+        return 0.0
+    widths = [len(record.cells) for record in records]
+    share = max(widths.count(reading.width), _RUN_FACTOR * _in_runs(widths)) / len(records)
+    usual = [record.cells for record in records if len(record.cells) == reading.width]
+    if not usual or (reading.width == 1 and reading.style.delimiter != ONE_COLUMN):
+        return 0.0
+    columns = _ONE_COLUMN_FACTOR if reading.width == 1 else (reading.width - 1) / reading.width
+    return share**2 * columns * _plausible(usual, reading.style) ** 2 * _prior(reading.style)
+
+
+def hinted_delimiter(sample: Sample) -> str | None:
+    """The delimiter that a first line such as ``sep=;`` names, as Excel writes it."""
+    hint = _TRAILING_SEP.match(sample.lines[0].removeprefix("\ufeff"))
+    return None if hint is None else hint[1]
+
+
+def _styles(sample: Sample, options: ReadOptions, hint: str | None) -> Iterator[Style]:
+    text = "\n".join(sample.lines)
+    if options.delimiter is not None:
+        delimiters = [options.delimiter]
+    elif hint is not None:
+        delimiters = [hint]
+    else:
+        delimiters = [ONE_COLUMN, *_delimiters(sample)]
+    for delimiter in delimiters:
+        for quote in _quotes(text, delimiter) if options.quote is None else [options.quote]:
+            for escape in _escapes(text, delimiter, quote) if options.escape is None else [options.escape]:
+                yield Style(delimiter, quote, escape)
+
+
+def _delimiters(sample: Sample) -> list[str]:
+    lines = sample.head(_FIRST_LINES).filled
+    found = []
+    for delimiter in _SINGLE:
+        holding = [line for line in lines if delimiter in line]
+        if len(holding) < max(1, (_WEAK_LINES_SHARE if delimiter in _WEAK else _LINES_SHARE) * len(lines)):
+            continue
+        runs = re.findall(f"{re.escape(delimiter)}+", "\n".join(holding))
+        always_doubled = all(len(run) % 2 == 0 for run in runs)
+        found.append(delimiter * 2 if always_doubled else delimiter)
+    for longer in (*_SPACED, *_symbols(lines)):
+        if longer not in found and sum(longer in line for line in lines) >= 0.5 * len(lines):
+            found.append(longer)
+    return found
+
+
+def _symbols(lines: Sequence[str]) -> list[str]:
+    """The sequence of symbols that occurs most often: perhaps a delimiter of somebody's own."""
+    counts = Counter(run for line in lines[:_SYMBOLS_LINES] for run in _SYMBOLS.findall(line))
+    return [run for run, _ in counts.most_common(1) if len(set(run)) > 1 or len(run) == 2]
+
+
+def _quotes(text: str, delimiter: str) -> list[str]:
+    """The quotes that open and close fields somewhere; the usual one where there is none."""
+    edge = re.escape(delimiter) or r"(?!)"
+    found = [
+        quote
+        for quote in _QUOTES
+        if quote in text
+        and re.search(rf"(?:^|{edge}){quote}[^\n]*?{quote}(?:{edge}|$)", text, re.MULTILINE) is not None
+    ]
+    return found if '"' in found else ['"', *found]
+
+
+def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
+    if not quote:
+        return ["none"]
+    escaped = [f"\\{mark}" for mark in (quote, delimiter) if mark]
+    return ["double", "backslash"] if any(mark in text for mark in escaped) else ["double"]
+
+
+def _shown(readings: Sequence[Reading], best: Reading) -> Reading:
+    """A first line of names that a delimiter divides outweighs lines that it does not: they are ragged."""
+    shown = [
+        reading
+        for reading in readings
+        if reading.width > 1
+        and reading.style.delimiter not in _WEAK
+        and len(reading.records[0].cells) > 1
+        and are_names(reading.values(reading.records[0]))
+    ]
+    return max(shown, key=score, default=best)
+
+
+def _is_remark(reading: Reading, cells: Sequence[str]) -> bool:
+    return bool(cells) and cells[0][:1] == "#" and len(cells) != reading.width
+
+
+def _in_runs(widths: Sequence[int]) -> int:
+    """How many records stand in runs of five or more of the same width, one-column lines aside."""
+    total = run = 0
+    for place, width in enumerate(widths):
+        run = run + 1 if place and width == widths[place - 1] else 1
+        if width > 1 and run >= _RUN_RECORDS_MIN:
+            total += run if run == _RUN_RECORDS_MIN else 1
+    return total
+
+
+def _plausible(rows: Sequence[Sequence[str]], style: Style) -> float:
+    """How plausible cells are on average; rows are taken from the whole sample."""
+    splitter = Splitter(style)
+    count = max(10, _CELLS_SCORED_MAX // len(rows[0]))
+    step = max(1, len(rows) // count)
+    known: dict[str, float] = {}
+    total = cells = 0.0
+    for row in rows[::step]:
+        for cell in row:
+            worth = known.get(cell)
+            if worth is None:
+                worth = known[cell] = _worth(cell, splitter)
+            total += worth
+        cells += len(row)
+    return total / cells
+
+
+def _worth(cell: str, splitter: Splitter) -> float:
+    """The plausibility of a cell: what is quoted is one value, whatever it holds."""
+    quote = splitter.style.quote
+    if quote and cell[:1] == quote:
+        return max(0.9, plausibility(splitter.value(cell)))
+    if len(cell) > 1 and cell[0] in _QUOTES and cell[-1] == cell[0]:
+        return 0.3
+    return plausibility(splitter.value(cell))
+
+
+def _prior(style: Style) -> float:
+    prior = 1.0 if style.delimiter == ONE_COLUMN else _SINGLE.get(style.delimiter, _PRIOR_OF_LONGER)
+    return prior * _PRIOR_OF_QUOTE.get(style.quote, 1.0)
