@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,8 @@ from ingestion.protocol import Failed, Parsed, ParseRequest, Rejected, parse_req
 
 __all__ = ["ParseRequest", "Parsed", "Parser", "ParserLimits", "Rejected"]
 
+_DEADLY_MAX = 3
+"""So many members of an archive may end a worker before the archive is refused whole."""
 _TABLE = re.compile(r"[a-z0-9_]{0,100}")
 
 
@@ -102,15 +104,27 @@ class Parser:
         return rows
 
     def _outcome(self, request: ParseRequest) -> Parsed | Rejected:
+        """Ask, and where a member of an archive ended the worker ask again for the others, a few times."""
+        while True:
+            try:
+                return self._attempt(request)
+            except Stopped as stopped:
+                reason, deadly = f"the parser was stopped: {stopped}", stopped.reading
+            if not deadly or deadly in request.deadly or len(request.deadly) == _DEADLY_MAX:
+                return Rejected("worker", reason, None)
+            shutil.rmtree(request.out, ignore_errors=True)
+            request = replace(request, deadly={**request.deadly, deadly: reason})
+
+    def _attempt(self, request: ParseRequest) -> Parsed | Rejected:
+        """Ask once; raises `Stopped`, `MachineError`."""
+        values = self._ask(parse_request_json(request))
         try:
-            outcome = reply(self._ask(parse_request_json(request)))
+            outcome = reply(values)
             if isinstance(outcome, Parsed):
                 _require_honest(outcome, request)
-        except Stopped as stopped:
-            return Rejected("worker", f"the parser was stopped: {stopped}", None)
         except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException):
             self._end(0)
-            return Rejected("worker", "the parser was stopped: it gave an answer that makes no sense", None)
+            raise Stopped("it gave an answer that makes no sense") from None
         if isinstance(outcome, Failed):
             raise self._no_room(outcome.reason)
         return outcome

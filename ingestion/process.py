@@ -25,7 +25,17 @@ _INHERITED = ("PATH", "LANG", "POLARS_MAX_THREADS")
 
 
 class Stopped(Exception):
-    """The worker is gone, or was made to go, while it worked; the message says why."""
+    """The worker is gone, or was made to go, while it worked; the message says why.
+
+    ``reading`` is the member of an archive that it was at when it went; empty where there was none, or where it was out
+    of time, which all members took together.
+    """
+
+    reading = ""
+
+
+class _Late(Stopped):
+    """The worker was stopped when its time was over."""
 
 
 class Unasked(Exception):
@@ -51,7 +61,7 @@ class Worker:
         self._stdin, self._stdout = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self.pid = self._process.pid
         self._watched = psutil.Process(self.pid)
-        self._received = b""
+        self._received = bytearray()
 
     def ask(self, request: Mapping[str, Any], seconds_max: float) -> dict[str, Any]:
         """Send one request and wait for its answer; raises `Stopped`, and `Unasked` where it cannot be sent."""
@@ -65,13 +75,13 @@ class Worker:
 
     def receive(self, seconds_max: float) -> dict[str, Any]:
         """Wait for one answer, watching memory and time; raises `Stopped`."""
-        line = self._line(time.monotonic() + seconds_max, seconds_max)
+        deadline, reading = time.monotonic() + seconds_max, ""
         try:
-            values = json.loads(line)
-        except ValueError:
-            raise Stopped("it gave an answer that makes no sense") from None
-        if not isinstance(values, dict):
-            raise Stopped("it gave an answer that makes no sense")
+            while (values := _values(self._line(deadline, seconds_max))).get("kind") == "reading":
+                reading = str(values.get("file"))
+        except Stopped as stopped:
+            stopped.reading = "" if isinstance(stopped, _Late) else reading
+            raise
         return values
 
     def resident_bytes(self) -> int:
@@ -94,14 +104,15 @@ class Worker:
     def _line(self, deadline: float, seconds_max: float) -> bytes:
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
-            while b"\n" not in self._received:
+            while (end := self._received.find(b"\n")) < 0:
                 if selector.select(_TICK_SECONDS):
                     self._take(os.read(self._stdout.fileno(), _READ_BYTES))
                 if self.resident_bytes() > self._memory_bytes:
                     raise Stopped(f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory")
                 if time.monotonic() > deadline:
-                    raise Stopped(f"it needed more than {seconds_max:g} s")
-        line, _, self._received = self._received.partition(b"\n")
+                    raise _Late(f"it needed more than {seconds_max:g} s")
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
         return line
 
     def _take(self, data: bytes) -> None:
@@ -118,6 +129,16 @@ class Worker:
         except subprocess.TimeoutExpired:
             return "it closed its pipe"
         return f"it ended with {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
+
+
+def _values(line: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise Stopped("it gave an answer that makes no sense")
+    return values
 
 
 def last_words(scratch: Path) -> str:

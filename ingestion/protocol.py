@@ -21,7 +21,8 @@ class ParseRequest:
     the part of the file where it has several; so do ``batch`` and ``ingested_at`` (with a zone). ``tables`` has the
     value columns of the dataset's tables that have rows, by table (empty: the main one); what is not among them takes
     the columns that the file has. ``patches`` are a person's corrections: by the file, as its rows name it in
-    ``_file``, and the line on which a record begins.
+    ``_file``, and the line on which a record begins. ``deadly`` are members of an archive that ended a worker, and how:
+    they are refused unread.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class ParseRequest:
     tables: Mapping[str, pl.Schema] = field(default_factory=dict)
     policy: DatasetPolicy = field(default_factory=DatasetPolicy)
     patches: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    deadly: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def parse_request_json(request: ParseRequest) -> dict[str, Any]:
         "tables": {table: schema_json(schema) for table, schema in request.tables.items()},
         "policy": request.policy.as_dict(),
         "patches": {file: {str(n): text for n, text in lines.items()} for file, lines in request.patches.items()},
+        "deadly": dict(request.deadly),
     }
 
 
@@ -123,6 +126,7 @@ def parse_request(values: dict[str, Any]) -> ParseRequest:
         tables={table: schema_of(schema) for table, schema in values["tables"].items()},
         policy=DatasetPolicy.from_dict(values["policy"]),
         patches={file: {int(n): text for n, text in lines.items()} for file, lines in values["patches"].items()},
+        deadly=values["deadly"],
     )
 
 

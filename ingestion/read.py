@@ -6,6 +6,7 @@ fails in the midst of a file, what was written of that file goes.
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -32,15 +33,16 @@ _ZIPPED = ("xlsx", "xlsb", "ods")
 _log = logging.getLogger("ingestion.worker")
 
 
-def read_file(request: ParseRequest) -> Parsed:
+def read_file(request: ParseRequest, told: Callable[[str], None] = lambda _: None) -> Parsed:
     """Read a file into Parquet files below ``request.out``. Raises `FileRefused` where nothing of it can be read.
 
-    Raises the system's own error where the machine is to blame.
+    ``told`` hears of each member of an archive before it is read, by the name that rows have in ``_file``. Raises the
+    system's own error where the machine is to blame.
     """
     scratch = request.out / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     try:
-        reading = _Reading(request)
+        reading = _Reading(request, told)
         format_ = reading.read(_File(request.path, request.name, scratch))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -93,8 +95,9 @@ class _Result:
 class _Reading:
     """Reads one landed file."""
 
-    def __init__(self, request: ParseRequest) -> None:
+    def __init__(self, request: ParseRequest, told: Callable[[str], None]) -> None:
         self._request = request
+        self._told = told
         self._options = request.policy.read
         self._allowance = Allowance(request.path.stat().st_size)
         self._result = _Result(dict(request.tables))
@@ -158,7 +161,10 @@ class _Reading:
         if member.leads_out:
             self._notes.add("read, though its path leads out of the archive", fragment)
         inner = file.inner(member.name, fragment)
+        self._told(self._named(fragment))
         try:
+            if end := self._request.deadly.get(self._named(fragment)):
+                raise FileRefused("worker", end)
             limits.limit_file_size(FILE_BYTES_MAX)
             member.unpack(inner.path)
             self.read(inner)

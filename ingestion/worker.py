@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,14 +20,19 @@ from ingestion.protocol import Failed, Rejected, parse_request, reply_json, sche
 from ingestion.read import read_file
 from ingestion.refusal import FileRefused
 
+Say = Callable[[dict[str, Any]], None]
+
 _log = logging.getLogger("ingestion.worker")
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what one request asks for; what the data does to the parser is a refusal, what the machine does is none."""
+def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    """Do what one request asks for; what the data does to the parser is a refusal, what the machine does is none.
+
+    On the way it says which member of an archive it is about to read.
+    """
     work = {"parse": _parse, "combine": _combine}[request["kind"]]
     try:
-        return work(request)
+        return work(request, say)
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
         return reply_json(_failure(request, error))
 
@@ -38,11 +44,11 @@ def _failure(request: dict[str, Any], error: BaseException) -> Rejected | Failed
     return Failed(limits.words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
 
 
-def _parse(values: dict[str, Any]) -> dict[str, Any]:
-    return reply_json(read_file(parse_request(values)))
+def _parse(values: dict[str, Any], say: Say) -> dict[str, Any]:
+    return reply_json(read_file(parse_request(values), lambda file: say({"kind": "reading", "file": file})))
 
 
-def _combine(values: dict[str, Any]) -> dict[str, Any]:
+def _combine(values: dict[str, Any], _: Say) -> dict[str, Any]:
     """Several Parquet files of one table as one, in their order: a column that a file lacks is null in its rows."""
     paths, out = [Path(path) for path in values["paths"]], Path(values["out"])
     limits.limit_output(paths)
@@ -72,9 +78,15 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     parent_pid, memory_bytes = map(int, arguments)
     limits.confine(parent_pid, memory_bytes)
-    replies.write(b'{"kind": "ready"}\n')
+
+    def say(values: dict[str, Any]) -> None:
+        message = memoryview(json.dumps(values).encode() + b"\n")
+        while message:
+            message = message[replies.write(message) :]
+
+    say({"kind": "ready"})
     for line in sys.stdin.buffer:
-        replies.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
+        say(answer(json.loads(line), say))
 
 
 if __name__ == "__main__":

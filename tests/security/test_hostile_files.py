@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -24,6 +26,7 @@ from tests.support.formats import SAMPLES
 LIMITS = ParserLimits(memory_bytes=600_000_000, seconds_max=60)
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 TABLE = b"id;name\n1;a\n2;b\n"
+NDJSON = b'{"a": 1}\n{"a": 2}\n'
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -195,3 +198,30 @@ def test_an_archive_that_takes_too_long_leaves_nothing(tmp_path: Path) -> None:
         outcome = parse(hurried, tmp_path, zipped(members), "all.zip")
     assert outcome == Rejected("worker", "the parser was stopped: it needed more than 0.5 s", None)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def swollen() -> bytes:
+    """A small Parquet file with one value of 600 MB."""
+    buffer = io.BytesIO()
+    table = pa.table({"a": pa.array([b" " * 600_000_000], pa.large_binary())})
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, write_statistics=False)
+    return buffer.getvalue()
+
+
+def test_a_member_that_takes_too_much_memory_costs_itself(parser: Parser, tmp_path: Path, swollen: bytes) -> None:
+    """The others are read by another worker."""
+    members = {"a.json": NDJSON, "swollen.parquet": swollen, "z.json": NDJSON}
+    outcome = parse(parser, tmp_path, zipped(members), "all.zip")
+    assert isinstance(outcome, Parsed), outcome
+    assert [part.file for part in outcome.parts] == ["all.zip#a.json", "all.zip#z.json"]
+    reason = "the parser was stopped: it needed more than 600 MB of memory"
+    assert outcome.refused == (Rejected("worker", reason, None, "all.zip#swollen.parquet"),)
+
+
+def test_an_archive_that_ends_one_worker_after_another_is_refused(
+    parser: Parser, tmp_path: Path, swollen: bytes
+) -> None:
+    outcome = parse(parser, tmp_path, zipped({f"{number}.parquet": swollen for number in range(5)}), "all.zip")
+    assert outcome == Rejected("worker", "the parser was stopped: it needed more than 600 MB of memory", None)
+    assert_nothing_else_is_lost(parser, tmp_path)
