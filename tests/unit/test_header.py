@@ -1,4 +1,4 @@
-"""Where a table begins and what its columns are called; what cannot be decided is said, and no record is taken for more."""
+"""Where a table begins and what its columns are called; what cannot be decided is said, no record becomes a title."""
 
 from pathlib import Path
 from typing import Any
