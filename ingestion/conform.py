@@ -111,8 +111,8 @@ def _misfit(drift: Drift, name: str) -> pl.Expr:
 def _notices(drift: Drift, policy: str) -> tuple[str, ...]:
     aside = "is set aside with its row" if policy == "quarantine" else "is kept in _rescued"
     unknown = "new columns of the table" if policy == "evolve" else f"unknown columns, of which every value {aside}"
-    notices = [f"{source!r} is taken for {name!r}" for name, source in drift.cased.items()]
+    notices = [f"names in another case: {listed(drift.cased.values())}"] if drift.cased else []
     notices += [f"columns that the file lacks: {listed(drift.missing)}"] if drift.missing else []
     notices += [f"{unknown}: {listed(drift.unknown)}"] if drift.unknown else []
-    notices += [f"{drift.change(name)}: what does not fit {aside}" for name in drift.changed]
+    notices += [f"{drift.changes}: what does not fit {aside}"] if drift.changed else []
     return (*notices, *drift.guesses)

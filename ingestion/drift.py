@@ -38,7 +38,7 @@ class Drift:
         """The difference in words; empty where the columns are the table's."""
         parts = [f"missing {listed(self.missing)}"] if self.missing else []
         parts += [f"unknown {listed(self.unknown)}"] if self.unknown else []
-        parts += [self.change(name) for name in self.changed]
+        parts += [self.changes] if self.changed else []
         return "; ".join(parts + self.guesses)
 
     @property
@@ -46,10 +46,10 @@ class Drift:
         """What may have been renamed, in words."""
         return [f"{unknown!r} is perhaps {missing!r}, renamed" for missing, unknown in self.renamed.items()]
 
-    def change(self, name: str) -> str:
-        """How a column's type changed, in words."""
-        have, want = self.changed[name]
-        return f"{name!r} is {have}, not {want}"
+    @property
+    def changes(self) -> str:
+        """Which types changed, in words."""
+        return _first((f"{name!r} is {have}, not {want}" for name, (have, want) in self.changed.items()), "; ")
 
     def as_dict(self) -> dict[str, Any]:
         """The difference as JSON values, what there is of it."""
@@ -87,9 +87,13 @@ def listed(names: Iterable[str]) -> str:
     >>> listed(["a", "b"])
     "'a', 'b'"
     """
-    quoted = [repr(name) for name in names]
-    more = [f"and {len(quoted) - _NAMES_MAX} more"] if len(quoted) > _NAMES_MAX else []
-    return ", ".join(quoted[:_NAMES_MAX] + more)
+    return _first(map(repr, names), ", ")
+
+
+def _first(items: Iterable[str], between: str) -> str:
+    told = list(items)
+    more = [f"and {len(told) - _NAMES_MAX} more"] if len(told) > _NAMES_MAX else []
+    return between.join(told[:_NAMES_MAX] + more)
 
 
 def _renamed(missing: tuple[str, ...], unknown: tuple[str, ...]) -> dict[str, str]:

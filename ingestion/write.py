@@ -78,13 +78,16 @@ def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> N
     if not way.is_plain:
         _sink(rows, out.found)
         rows = pl.scan_parquet(out.found, glob=False)
-    fits = rows if way.faults is None else rows.filter(way.faults.is_null())
-    _sink(fits.select(*way.values, *lake_columns), out.rows)
+    if way.faults is not None:
+        # As a column, since Polars takes minutes over a filter that hundreds of columns are in; and under a name that
+        # no found column has.
+        rows = rows.with_columns(way.faults.alias("_rescued"))
+        _sink(pl.concat([*_set_aside(found), _misfits(rows, way.record)]), out.rejects)
+        rows = rows.filter(pl.col("_rescued").is_null())
+    _sink(rows.select(*way.values, *lake_columns), out.rows)
     if found.check is not None:
         found.check(out.rows if way.is_plain else out.found)
-    if way.faults is not None:
-        _sink(pl.concat([*_set_aside(found), _misfits(rows, way, way.faults)]), out.rejects)
-    elif found.rejects is not None and _count(found.rejects):
+    if way.faults is None and found.rejects is not None and _count(found.rejects):
         shutil.move(found.rejects, out.rejects)
 
 
@@ -96,10 +99,11 @@ def _set_aside(found: Found) -> list[pl.LazyFrame]:
     return [] if found.rejects is None else [pl.scan_parquet(found.rejects, schema=REJECTS, glob=False)]
 
 
-def _misfits(rows: pl.LazyFrame, way: Plan, faults: pl.Expr) -> pl.LazyFrame:
+def _misfits(rows: pl.LazyFrame, record: pl.Expr) -> pl.LazyFrame:
     """The rows that do not fit the table, as rejects."""
-    columns = {"line": pl.col("_line"), "rule": pl.lit("schema"), "message": faults, "record": way.record}
-    return rows.filter(faults.is_not_null()).select(columns[name].cast(REJECTS[name]).alias(name) for name in REJECTS)
+    columns = {"line": pl.col("_line"), "rule": pl.lit("schema"), "message": pl.col("_rescued"), "record": record}
+    misfits = rows.filter(pl.col("_rescued").is_not_null())
+    return misfits.select(columns[name].cast(REJECTS[name]).alias(name) for name in REJECTS)
 
 
 def _value_columns(found: Found) -> pl.Schema:

@@ -47,7 +47,7 @@ def test_a_name_in_another_case(drift: str) -> None:
     """Is the table's column, and the file's notices say so; the exact name comes first."""
     written = drop({"ID": [1], "name": ["a"]}, drift)
     assert written.part.schema == pl.Schema(TABLE)
-    assert (written.values.rows(), written.part.notices) == ([(1, "a")], ("'ID' is taken for 'id'",))
+    assert (written.values.rows(), written.part.notices) == ([(1, "a")], ("names in another case: 'ID'",))
     assert written.part.account["drift"] == {"other_case": {"id": "ID"}}
 
 
