@@ -14,8 +14,9 @@ _SAID_CHARACTERS_MAX = 300
 def lazy(schema: pl.Schema, frames: Callable[[], Iterator[pl.DataFrame]]) -> pl.LazyFrame:
     """The frames that ``frames`` yields, one behind the other, as one lazy frame.
 
-    It has ``_line``, the row's number from 1, too. Nothing is read before the lazy frame is collected or written; each
-    time that happens, ``frames`` is called again. What it raises comes out of the query as it is.
+    It has ``_line`` too: the frames' own, or else the row's number from 1. Nothing is read before the lazy frame is
+    collected or written; each time that happens, ``frames`` is called again. What it raises comes out of the query as
+    it is.
 
     >>> pieces = [pl.DataFrame({"a": [7]}), pl.DataFrame({"a": [8]})]
     >>> lazy(pl.Schema({"a": pl.Int64}), lambda: iter(pieces)).collect().rows()
@@ -28,7 +29,7 @@ def lazy(schema: pl.Schema, frames: Callable[[], Iterator[pl.DataFrame]]) -> pl.
     ) -> Iterator[pl.DataFrame]:
         seen = 0
         for found in frames():
-            frame = found.with_columns(pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("_line"))
+            frame = found if "_line" in found.columns else _numbered(found, seen)
             if rows_max is not None:
                 frame = frame.head(rows_max - seen)
             seen += frame.height
@@ -38,6 +39,10 @@ def lazy(schema: pl.Schema, frames: Callable[[], Iterator[pl.DataFrame]]) -> pl.
                 return
 
     return register_io_source(source, schema=numbered, validate_schema=True)
+
+
+def _numbered(frame: pl.DataFrame, seen: int) -> pl.DataFrame:
+    return frame.with_columns(pl.int_range(seen + 1, seen + 1 + pl.len(), dtype=pl.Int64).alias("_line"))
 
 
 @contextmanager
