@@ -158,14 +158,9 @@ class _Gate:
         if not self.quote or (not self.quoted and self.quote not in block.raw):
             at = np.flatnonzero(marked)
             is_end = body[at] == LF
-            return self._marks_without_quotes(at, is_end)
+            return _Marks(at, is_end, at[is_end], delimiters_within=None if at.size else self.delimiters_within)
         marked |= body == self.quote[0]
         return self._marks_with_quotes(block, np.flatnonzero(marked))
-
-    def _marks_without_quotes(self, at: Offsets, is_end: Flags) -> _Marks:
-        """Nothing is in quotes, but a line end that was may come before the first of the block."""
-        ends, within = at[is_end], self.delimiters_within
-        return _Marks(at, is_end, ends, delimiters_within=None if ends.size or within is None else within + at.size)
 
     def _marks_with_quotes(self, block: Block, at: Offsets) -> _Marks:
         """A mark is in quotes when the quotes before it are odd in number; a doubled quote closes and opens again."""
@@ -197,28 +192,30 @@ class _Gate:
         )
 
     def _swallowed(self, at: Offsets, feeds: Offsets, odd: Flags, is_quote: Flags) -> tuple[list[Fault], int | None]:
-        """A line between two line feeds in quotes that has the delimiters of a record: it may be one.
+        """A line within one quoted field that has the delimiters of a record: it may be one.
 
-        And how many delimiters follow the last line feed, where that is in quotes. In one column every line would be.
+        And how many delimiters follow the last line feed, where all of them, and it, are in quotes. In one column every
+        line would be a record.
         """
 
-        def delimiters(begin: int, end: int) -> int:
-            return end - begin - int(np.count_nonzero(is_quote[begin:end]))
+        def within(begin: int, end: int, carried: int | None = 0) -> int | None:
+            is_delimiter = ~is_quote[begin:end]
+            count = int(np.count_nonzero(is_delimiter))
+            is_inside = carried is not None and bool(odd[begin:end][is_delimiter].all())
+            return carried + count if carried is not None and is_inside else None
 
-        carried = self.delimiters_within
         if not feeds.size:
-            return [], None if carried is None else carried + delimiters(0, at.size)
+            return [], within(0, at.size, self.delimiters_within)
         inside = odd[feeds]
-        within = delimiters(int(feeds[-1]) + 1, at.size) if inside[-1] else None
+        behind = within(int(feeds[-1]) + 1, at.size) if inside[-1] else None
         if self.width == 1:
-            return [], within
-        if carried is not None and inside[0] and carried + delimiters(0, int(feeds[0])) == self.width - 1:
-            return [(int(at[feeds[0]]), "swallowed")], within
-        for line in np.flatnonzero(inside[1:] & inside[:-1]).tolist():
-            begin, end = int(feeds[line]) + 1, int(feeds[line + 1])
-            if end - begin >= self.width - 1 and delimiters(begin, end) == self.width - 1:
-                return [(int(at[end]), "swallowed")], within
-        return [], within
+            return [], behind
+        if inside[0] and within(0, int(feeds[0]), self.delimiters_within) == self.width - 1:
+            return [(int(at[feeds[0]]), "swallowed")], behind
+        for line in np.flatnonzero(inside[1:] & inside[:-1] & (np.diff(feeds) >= self.width)).tolist():
+            if within(int(feeds[line]) + 1, int(feeds[line + 1])) == self.width - 1:
+                return [(int(at[feeds[line + 1]]), "swallowed")], behind
+        return [], behind
 
     def _beginning_faults(self, block: Block) -> Iterator[Fault]:
         for at, rule in zip(self.beginnings.find(block), ("mark", "header"), strict=True):
