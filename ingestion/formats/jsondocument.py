@@ -160,6 +160,5 @@ def _left_out(beside: Mapping[str, str]) -> list[str]:
     if not beside:
         return []
     more = f" and {len(beside) - _SHOWN_MAX:,} more" if len(beside) > _SHOWN_MAX else ""
-    return [
-        f"beside its records the document says: {', '.join(list(beside)[:_SHOWN_MAX])}{more}; that is in the account"
-    ]
+    shown = ", ".join(list(beside)[:_SHOWN_MAX])
+    return [f"the document holds more than its records, which is in the account only: {shown}{more}"]

@@ -162,8 +162,8 @@ def _decode_together(items: Sequence[bytes]) -> list[Value | Fault] | None:
         values = _FAST.decode(f"[{joined.decode()}]")
     except ValueError:
         return None
-    has_nested = int(np.count_nonzero(marks.is_opener())) > len(items)
-    members = _count_members(_nested(values)) if has_nested else sum(map(len, values))
+    is_flat = set(map(type, values)) == {dict} and int(np.count_nonzero(marks.is_opener())) == len(values)
+    members = sum(map(len, values)) if is_flat else _count_members(_nested(values))
     if len(values) != len(items) or members != int(np.count_nonzero(marks.byte == COLON)):
         return None
     return list(values)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from xml.parsers import expat
 
-from ingestion.formats.detect import wide_encoding
+from ingestion.formats.textkind import wide_encoding
 from ingestion.refusal import FileRefused
 
 TOKEN_BYTES_MAX = 32 << 20
