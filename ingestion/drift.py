@@ -17,9 +17,9 @@ _NAMES_MAX = 20
 class Drift:
     """What a file has that its table has not, and the other way round.
 
-    ``sources`` are the file's columns by the table's names; they are found by the exact name, else by one that differs
-    in case only, which Delta takes for the same. ``changed`` are those, by the table's names, with the type that the
-    file has and the table's. ``renamed`` are guesses: a missing name, and the unknown one that may stand for it.
+    ``sources`` are the file's columns by the table's names, without regard to case, as Delta compares them. ``changed``
+    are those, by the table's names, whose types differ: the file's type and the table's. ``renamed`` are guesses: a
+    missing name, and the unknown one that may stand for it.
     """
 
     sources: Mapping[str, str]
@@ -40,6 +40,12 @@ class Drift:
         parts += [f"unknown {listed(self.unknown)}"] if self.unknown else []
         parts += [self.changes] if self.changed else []
         return "; ".join(parts + self.guesses)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the columns look like another table's: the two share less than half of the smaller one's."""
+        shared = len(self.sources) + len(self.renamed)
+        return 2 * shared < shared + min(len(self.missing), len(self.unknown))
 
     @property
     def guesses(self) -> list[str]:
@@ -73,8 +79,7 @@ def compare(found: pl.Schema, table: pl.Schema) -> Drift:
     "missing 'price'; unknown 'prices'; 'id' is String, not Int64; 'prices' is perhaps 'price', renamed"
     """
     lower = {name.lower(): name for name in found}
-    sources = {name: lower.get(name.lower(), "") if name not in found else name for name in table}
-    sources = {name: source for name, source in sources.items() if source}
+    sources = {name: lower[name.lower()] for name in table if name.lower() in lower}
     missing = tuple(name for name in table if name not in sources)
     unknown = tuple(name for name in found if name not in set(sources.values()))
     changed = {name: (found[source], table[name]) for name, source in sources.items() if found[source] != table[name]}
