@@ -24,7 +24,6 @@ ACCIDENTS = (
         "id\tname\tvalue\r\n1\tŁódź\t1,5\r\n2\tΑθήνα\t2,5\r\n3\t東京\t3,5\r\n".encode("utf-16"),
         _COLUMNS,
         lines(2, "1|Łódź|1,5", "2|Αθήνα|2,5", "3|東京|3,5", by="|"),
-        encoding="utf-16-le",
     ),
     Awkward(
         "Excel on an old Mac: lines end with CR alone",
@@ -265,14 +264,12 @@ ACCIDENTS = (
         "id;name;value\r\n1;Ann;1,5\r\n2;Žofie;2,5\r\n3;Cid;3,5\r\n".encode("utf-16-be"),
         _COLUMNS,
         lines(2, "1;Ann;1,5", "2;Žofie;2,5", "3;Cid;3,5", by=";"),
-        encoding="utf-16-be",
     ),
     Awkward(
         "UTF-32 with a mark",
         "\ufeffid;name;value\n1;Ann;1,5\n2;Žofie;2,5\n3;Cid;3,5\n".encode("utf-32-le"),
         _COLUMNS,
         lines(2, "1;Ann;1,5", "2;Žofie;2,5", "3;Cid;3,5", by=";"),
-        encoding="utf-32-le",
     ),
     Awkward(
         "a colon beside every number: UTF-8 with surrogates of pairs above the basic plane",

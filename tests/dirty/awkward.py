@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ingestion.options import ReadOptions
 from tests.dirty.tables import Cells
 
 
@@ -10,7 +11,8 @@ from tests.dirty.tables import Cells
 class Awkward:
     """A file as it is found in the world. ``rows`` are by physical line, as is the text of ``rejects``.
 
-    ``header`` is None where any names will do, so long as the reader says what it assumed.
+    ``header`` is None where any names will do, so long as the reader says what it assumed. ``options`` pin what the
+    file does not say by itself.
     """
 
     name: str
@@ -18,7 +20,7 @@ class Awkward:
     header: Cells | None
     rows: Mapping[int, Cells]
     rejects: Mapping[int, str] = field(default_factory=dict)
-    encoding: str = "utf-8"
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 def lines(first: int, *rows: str, by: str) -> dict[int, Cells]:

@@ -1,5 +1,6 @@
 """Files as Europe's offices publish them."""
 
+from ingestion.options import ReadOptions
 from tests.dirty.awkward import Awkward, lines
 
 EUROSTAT_TSV = Awkward(
@@ -48,7 +49,6 @@ GENESIS_FLAT = Awkward(
         "12411;Fortschreibung des Bevölkerungsstandes;31.12.2022;Baden-Württemberg;-",
         by=";",
     ),
-    encoding="cp1252",
 )
 
 GENESIS_PIVOT = Awkward(
@@ -79,7 +79,6 @@ GENESIS_PIVOT = Awkward(
         11: "© Statistisches Bundesamt (Destatis), 2023",
         12: "Stand: 12.05.2023 / 10:11:12",
     },
-    encoding="cp1252",
 )
 
 INSEE = Awkward(
@@ -146,7 +145,6 @@ GUS = Awkward(
         "2600000;ŚWIĘTOKRZYSKIE;1224626;597168;627458;",
         by=";",
     ),
-    encoding="cp1250",
 )
 
 ELSTAT = Awkward(
@@ -163,7 +161,6 @@ ELSTAT = Awkward(
         "Ήπειρος;2021;319.991;3,1",
         by=";",
     ),
-    encoding="cp1253",
 )
 
 ROSSTAT = Awkward(
@@ -181,7 +178,6 @@ ROSSTAT = Awkward(
         by=";",
     ),
     {7: "1) Предварительные данные"},
-    encoding="cp1251",
 )
 
 CBS = Awkward(
@@ -211,7 +207,6 @@ PXWEB = Awkward(
         "14 Västra Götalands län;män;876742;884057;...",
         by=";",
     ),
-    encoding="iso-8859-1",
 )
 
 INE = Awkward(
@@ -262,11 +257,10 @@ CZSO = Awkward(
         "741189685|603000|Plzeňský kraj|2022-12-31",
         by="|",
     ),
-    encoding="cp1250",
 )
 
 KSH = Awkward(
-    "Hungarian Central Statistical Office: ISO-8859-2, spaces for thousands, decimal commas",
+    "Hungarian Central Statistical Office: ISO-8859-2, which is pinned; spaces for thousands, decimal commas",
     "Területi egység;Népesség, fő;Arány, %\r\nBudapest;1 706 851;17,6\r\nGyőr-Moson-Sopron;467 144;4,8\r\n"
     "Hajdú-Bihar;527 989;5,4\r\nSzabolcs-Szatmár-Bereg;552 964;5,7\r\nNógrád, Cserhát és Őrség;189 304;1,9\r\n".encode(
         "iso-8859-2"
@@ -281,7 +275,7 @@ KSH = Awkward(
         "Nógrád, Cserhát és Őrség;189 304;1,9",
         by=";",
     ),
-    encoding="iso-8859-2",
+    options=ReadOptions(encoding="iso-8859-2"),
 )
 
 EUROPE = (

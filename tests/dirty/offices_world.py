@@ -86,7 +86,6 @@ E_STAT = Awkward(
         "東京都|14047594|6898388|7149206",
         by="|",
     ),
-    encoding="cp932",
 )
 
 IBGE = Awkward(
@@ -103,7 +102,6 @@ IBGE = Awkward(
         by=";",
     ),
     {7: "Fonte: IBGE"},
-    encoding="cp1252",
 )
 
 IMF_WEO = Awkward(
@@ -122,7 +120,6 @@ IMF_WEO = Awkward(
         by="|",
     ),
     {6: "International Monetary Fund"},
-    encoding="utf-16-le",
 )
 
 BLS = Awkward(

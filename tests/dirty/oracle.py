@@ -104,16 +104,18 @@ class _Comparison:
         """Each line of a damaged record is a row as it stands, or covered by a reject."""
         if placed.first in self.rows and self._is_row(placed):
             return
-        lines = LINE_END.split(placed.piece.text)
+        lines, damage = LINE_END.split(placed.piece.text), f"damage, {placed.piece.damage}"
         for number, text in enumerate(lines, start=placed.first):
             row = self.rows.pop(number, None)
             rest = "\n".join(lines[number - placed.first :])
             if row is not None and row not in {self._literal(text), self._literal(rest), self._unquoted(text)}:
-                raise Broken(f"damaged ({placed.piece.damage}) and altered on line {number}: {row}")
+                raise Broken(f"{damage}, altered on line {number}: {row}")
+            if row is None and self._is_first_as_title(placed):
+                continue
             if row is None and text and number not in self.covering:
-                raise Broken(f"damaged ({placed.piece.damage}) and lost on line {number}: {text!r}")
+                raise Broken(f"{damage}, lost on line {number}: {text!r}")
             if row is not None and number in self.covering:
-                raise Broken(f"damaged ({placed.piece.damage}) and doubled on line {number}: {text!r}")
+                raise Broken(f"{damage}, doubled on line {number}: {text!r}")
 
     def _is_row(self, placed: Placed) -> bool:
         row = self.rows.pop(placed.first, None)
@@ -128,13 +130,14 @@ class _Comparison:
         return True
 
     def _is_extra(self, placed: Placed) -> bool:
-        """Whether what is no record became a row as it stands, which a reader may think."""
+        """Whether what is no record became a row as it stands, in whatever dialect the reader took it for."""
         if placed.first not in self.rows:
             return False
-        delimiters = placed.piece.text.count(self.written.writing.delimiter)
-        if placed.piece.cells is None and delimiters + 1 != self.written.table.width:
-            raise Broken(f"a {placed.piece.kind} became a row of another width: {placed.piece.text!r}")
         self.remarks.add("extra row")
+        delimiter = str(self.got.dialect["delimiter"])
+        if delimiter and self.rows[placed.first] == tuple(placed.piece.text.split(delimiter)):
+            del self.rows[placed.first]
+            return True
         return self._is_row(placed)
 
     def _is_first_as_header(self, placed: Placed) -> bool:
@@ -145,6 +148,11 @@ class _Comparison:
             self.remarks.add("first record as header")
             return True
         return False
+
+    def _is_first_as_title(self, placed: Placed) -> bool:
+        """Whether a first record that was damaged was taken for a title, which is said."""
+        first = next(other for other in self.written.placed() if other.piece.kind in {"header", "record"})
+        return placed.first == first.first and any("title" in said for said in self.got.said)
 
     def _check_rejected(self, placed: Placed) -> None:
         """Each line of a piece is in the rejects, with its text."""

@@ -1,6 +1,5 @@
 """Files as offices, programs and accidents leave them come to exactly what is written beside them."""
 
-import codecs
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,13 @@ AWKWARD = (*EUROPE, *WORLD, *ACCIDENTS)
 
 @pytest.mark.parametrize("awkward", AWKWARD, ids=[awkward.name for awkward in AWKWARD])
 def test_an_awkward_file_comes_to_what_it_holds(tmp_path: Path, awkward: Awkward) -> None:
-    got = read(awkward.data, tmp_path)
+    got = read(awkward.data, tmp_path, awkward.options)
     assert not isinstance(got, Refused), got
     assert dict(got.rows) == dict(awkward.rows), got.rejects
     assert [line for line, _ in got.rows] == list(awkward.rows)
     assert [reject.line for reject in got.rejects] == list(awkward.rejects)
     assert all(text in reject.record for text, reject in zip(awkward.rejects.values(), got.rejects, strict=True))
     assert all(reject.rule and reject.message for reject in got.rejects)
-    assert codecs.lookup(str(got.dialect["encoding"])) == codecs.lookup(awkward.encoding)
     if awkward.header is None:
         assert got.said
     else:
@@ -37,7 +35,7 @@ def test_one_odd_byte_after_six_million_costs_its_record_or_is_said(tmp_path: Pa
     body = b"".join(b"%d,Ann,%d\n" % (number, number % 90) for number in range(records))
     got = read(b"id,name,value\n" + body + b"400000,Zo\xeb,7\n400001,Bob,8\n", tmp_path)
     assert not isinstance(got, Refused), got
-    assert got.rows[: records : records - 1] == ((2, ("0", "Ann", "0")), (400_001, ("399999", "Ann", "9")))
+    assert got.rows[: records : records - 1] == ((2, ("0", "Ann", "0")), (400_001, ("399999", "Ann", "39")))
     assert got.rows[-1] == (400_003, ("400001", "Bob", "8"))
     odd = [row for row in got.rows if row[0] == 400_002]
     assert (odd == [(400_002, ("400000", "Zoë", "7"))] and got.said) or [reject.line for reject in got.rejects] == [

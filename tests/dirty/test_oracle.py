@@ -25,7 +25,7 @@ def truth(written: Written) -> Read:
         elif piece.kind in {"record", "other", "again", "note"} and piece.text:
             rejects.append(Reject(placed.first, "rule", "a reason", piece.text))
     names = written.table.names if written.table.head else tuple(map(str, range(written.table.width)))
-    dialect = {"encoding": written.writing.encoding}
+    dialect = {"encoding": written.writing.encoding, "delimiter": written.writing.delimiter}
     return Read(names, tuple(rows), tuple(rejects), len(rows) + len(rejects), written.lines, dialect, ())
 
 
