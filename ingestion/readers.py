@@ -10,7 +10,7 @@ READERS: Mapping[str, str] = {
     "fixed": "ingestion.formats.fixed:read_fixed",
     "json": "ingestion.formats.jsonfile:read_json",
     "ndjson": "ingestion.formats.jsonfile:read_ndjson",
-    "geojson": "ingestion.formats.geojson:read_geojson",
+    "geojson": "ingestion.formats.jsonfile:read_geojson",
     "xml": "ingestion.formats.xmlfile:read_xml",
     "parquet": "ingestion.formats.columnar:read_parquet",
     "orc": "ingestion.formats.columnar:read_orc",

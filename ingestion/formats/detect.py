@@ -12,6 +12,7 @@ from ingestion.formats.signatures import (
     ARCHIVES,
     BINARY_EXTENSIONS,
     BOOKS,
+    DOCUMENTS,
     MAGIC,
     OLE,
     PACKAGES,
@@ -40,7 +41,7 @@ def detect(path: Path, name: str, pinned: str | None = None) -> str:
     told = _told(path, name, head, tail)
     if pinned is None or pinned in (*STREAMS, *ARCHIVES) or told in (*STREAMS, *ARCHIVES):
         return told
-    if told == RAW and (not is_text(head) or _is_prose_name(name)):
+    if told == RAW and (not is_text(head) or head.startswith(DOCUMENTS) or _is_prose_name(name)):
         return RAW
     return pinned
 
@@ -75,7 +76,7 @@ def _told(path: Path, name: str, head: bytes, tail: bytes) -> str:
         return BINARY_EXTENSIONS.get(extension, RAW)
     if extension in STREAM_EXTENSIONS:
         return _told(path, inner_name(name), head, tail)
-    if extension in PROSE_EXTENSIONS or _is_prose_name(name) or head.startswith((b"%PDF-", b"{\\rtf", b"%!PS")):
+    if extension in PROSE_EXTENSIONS or _is_prose_name(name) or head.startswith(DOCUMENTS):
         return RAW
     return text_kind(head, tail, extension)
 
@@ -131,7 +132,3 @@ def _extension(name: str) -> str:
 
 def _is_prose_name(name: str) -> bool:
     return PROSE_NAMES.fullmatch(PurePosixPath(name).name) is not None
-
-
-def refuse_other_formats(head: bytes, name: str) -> None:
-    """Gone once `ingestion.text.dialect` does not ask for it any more: `detect` is asked before."""

@@ -32,6 +32,9 @@ MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
 ZIP = re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)")
 OLE = re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
+DOCUMENTS = (b"%PDF-", b"{\\rtf", b"%!PS")
+"""Beginnings of documents that pass for text."""
+
 BOOKS = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xltx": "xlsx", ".xltm": "xlsx", ".xls": "xls", ".xlt": "xls"}
 BOOKS |= {".xlsb": "xlsb", ".ods": "ods", ".ots": "ods"}
 

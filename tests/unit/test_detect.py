@@ -215,7 +215,7 @@ def test_a_damaged_file_goes_to_the_reader_that_can_say_what_is_wrong(
         (zipped(**{"a.csv": TABLE}), "a.zip", "fixed", "zip"),
         (zipped(**{"a.csv": TABLE}), "a.zip", "raw", "raw"),
         (TABLE, "a.csv", "zip", "csv"),
-        (PDF + bytes(100), "a.pdf", "csv", "raw"),
+        (PDF, "a.pdf", "csv", "raw"),
         (TABLE, "readme.txt", "csv", "raw"),
     ],
 )
