@@ -179,9 +179,7 @@ class _Around:
         if elements:
             more = f" and {len(elements) - _SHOWN_MAX:,} more" if len(elements) > _SHOWN_MAX else ""
             shown = ", ".join(f"{path} ({count:,})" for path, count in list(elements.items())[:_SHOWN_MAX])
-            said.append(
-                f"the document holds more than its records, of which the account has first values: {shown}{more}"
-            )
+            said.append(f"the document holds more than its records, which is in the account only: {shown}{more}")
         if all(node.count == 1 for node in self._records):
             said.append(f"no element repeats: {', '.join(map(str, self._records))} is taken for the record")
         return said
