@@ -26,6 +26,8 @@ def read_csv(source: Source) -> Iterator[Found]:
     """The one table of a text file; raises `FileRefused` where it is not understood or its account does not close."""
     text = as_utf8(source)
     dialect = understand(text, source)
+    if not dialect.header:
+        raise FileRefused("dialect", "no column can be told from its beginning: give its dialect in lake.toml")
     head = read_head(text, dialect)
     doubt = _doubt(text, dialect, source)
     if doubt is None:

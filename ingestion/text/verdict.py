@@ -16,7 +16,7 @@ import numpy as np
 
 from ingestion.text.gate import RECORD_BYTES_MAX, width_reason
 from ingestion.text.lines import Lines
-from ingestion.text.tokens import MIDDLE, Fault, Grammar, Record
+from ingestion.text.tokens import MIDDLE, Fault, Grammar, Record, Unclosed
 
 _TELLING_LINES = 5
 _DOUBTFUL_LINES_MAX = 50
@@ -118,23 +118,40 @@ class Judge:
 
     def _of_faulty_line(self, reason: str, lines: Lines, at: int, last: bool) -> Verdict | None:
         """A line with a stray quote: alone, unless it may open a field that one of the next few lines may close."""
-        behind = at + 1
+        behind: int | None = at + 1
         if self._may_open(lines.text[lines.starts[at] : lines.ends[at]]):
-            few = range(at + 1, min(at + 1 + _TELLING_LINES, len(lines)))
-            if len(few) < _TELLING_LINES and not last:
-                return None
-            closing = (line for line in few if self._may_close(lines, line))
-            behind = next(closing, at) + 1
-        return self._quote_fault(reason, lines, at, behind)
+            behind = self._behind_closing(lines, at, last)
+        return None if behind is None else self._quote_fault(reason, lines, at, behind)
+
+    def _behind_closing(self, lines: Lines, at: int, last: bool) -> int | None:
+        """The line behind one that closes a field which no record opens; the next line where there is none.
+
+        None where that depends on what comes behind these lines.
+        """
+        line = at + 1
+        while line <= at + _TELLING_LINES:
+            if line == len(lines):
+                return at + 1 if last else None
+            token = self.grammar.record(lines.text, int(lines.starts[line]))
+            if isinstance(token, Unclosed):
+                return at + 1 if last or self._is_beyond(lines, line) else None
+            if isinstance(token, Fault):
+                return line + 1 if self._may_close(lines, line) else at + 1
+            line = lines.line_of(token.end - 1) + 1
+        return at + 1
 
     def _of_unclosed(self, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
-        below = self._sound(lines, at + 1, len(lines))
-        is_long = lines.starts[-1] - lines.starts[at] > RECORD_BYTES_MAX
-        if below < _TELLING_LINES and not is_long and not last:
+        is_beyond = self._is_beyond(lines, at)
+        if not is_beyond and not last:
             return None
-        few = below < _TELLING_LINES and len(lines) - at <= _DOUBTFUL_LINES_MAX and not is_long
+        few = not is_beyond and len(lines) - at <= _DOUBTFUL_LINES_MAX
         reason = f"a quote that opens in the record on line {number} never closes, or takes in the records below it"
         return self._quote_fault(reason, lines, at, len(lines) if few else at + 1)
+
+    def _is_beyond(self, lines: Lines, at: int) -> bool:
+        """Whether a record that these lines do not end is longer than any, or takes in so many that they tell."""
+        is_long = lines.starts[-1] - lines.starts[at] > RECORD_BYTES_MAX
+        return bool(is_long) or self._sound(lines, at + 1, len(lines)) >= _TELLING_LINES
 
     def _quote_fault(self, reason: str, lines: Lines, at: int, behind: int) -> Rejected:
         raw = lines.raw(at, behind)

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +12,10 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from ingestion.text.csvfile import close_account, read_csv
-from ingestion.text.dialect import understand
-from ingestion.text.gate import measure
-from ingestion.protocol import Parsed, ParseRequest
+from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
-
-AT = datetime(2026, 11, 23, 4, 5, 6, 789, tzinfo=UTC)
-OWN = ["_file", "_line", "_batch", "_ingested_at", "_rescued"]
+from ingestion.text.csvfile import read_csv
+from tests.unit.slow_reader import physical_lines
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +23,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("roundtrip")
 
 
-def request(folder: Path, data: bytes, columns: tuple[str, ...] | None = None) -> ParseRequest:
-    path = folder / "landed"
+def read(folder: Path, data: bytes) -> tuple[Found, pl.DataFrame]:
+    """The one table of a file, written and its account closed as the worker does."""
+    path, scratch = folder / "landed", folder / "scratch"
+    scratch.mkdir(exist_ok=True)
     path.write_bytes(data)
-    return ParseRequest(path, "in/table.csv", folder / "out.parquet", "in/table.csv", "b-1", AT, columns)
+    (found,) = read_csv(Source(path, "in/table.csv", scratch))
+    out = folder / "out.parquet"
+    found.rows.sink_parquet(out, maintain_order=True)
+    assert found.check is not None
+    found.check(out)
+    return found, pl.read_parquet(out)
 
 
-def read(folder: Path, data: bytes, columns: tuple[str, ...] | None = None) -> tuple[Parsed, pl.DataFrame]:
-    asked = request(folder, data, columns)
-    return read_csv(asked), pl.read_parquet(asked.out)
+def rejects(found: Found) -> list[tuple[int, str, str]]:
+    if found.rejects is None:
+        return []
+    return pl.read_parquet(found.rejects).select("line", "rule", "record").sort("line").rows()
+
+
+def cells(frame: pl.DataFrame) -> list[list[str]]:
+    return [list(row) for row in frame.drop("_line").iter_rows()]
 
 
 def written(rows: list[list[str]], delimiter: str, end: str, quoting: Literal[0, 1]) -> tuple[str, list[int]]:
@@ -52,7 +59,7 @@ def written(rows: list[list[str]], delimiter: str, end: str, quoting: Literal[0,
         csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting).writerow(row)
         texts.append(text.getvalue())
         lines.append(line)
-        line += texts[-1].count("\n")
+        line += len(physical_lines(texts[-1]))
     return "".join(texts), lines
 
 
@@ -92,21 +99,28 @@ FORMS = st.builds(
 def test_a_table_comes_back_exactly_or_is_refused(
     folder: Path, head: list[str], form: Form, data: st.DataObject
 ) -> None:
+    """A sound record is rejected only where its inside may be records, and one column has no blank lines to lose."""
     body = data.draw(st.lists(st.lists(CELLS, min_size=len(head), max_size=len(head)), max_size=8))
-    rows = [["id", *head]] + [[str(number), *cells] for number, cells in enumerate(body)]
+    rows = [["id", *head]] + [[str(number), *row] for number, row in enumerate(body)]
     text, lines = written(rows, form.delimiter, form.end, form.quoting)
     text = text.removesuffix(form.end) + form.last_ends * form.end
     try:
-        parsed, frame = read(folder, text.encode("utf-8-sig" if form.bom else "utf-8"))
+        found, frame = read(folder, text.encode("utf-8-sig" if form.bom else "utf-8"))
     except FileRefused as refused:
         event(f"refused: {refused.rule}")
         return
-    event("read")
-    assert list(parsed.header) == rows[0]
-    assert [list(row) for row in frame.drop(OWN).iter_rows()] == rows[1:]
-    assert frame["_line"].to_list() == lines[1:]
-    assert parsed.rows == parsed.records == len(body)
-    assert parsed.lines == text.count("\n") + (not text.endswith("\n"))
+    if list(found.header) != rows[0]:
+        event("another dialect, said")
+        assert found.dialect["assumptions"] or found.rejected
+        return
+    event("all rows" if not found.rejected else "rows and rejects")
+    accepted = dict(zip(frame["_line"], cells(frame), strict=True))
+    expected = dict(zip(lines[1:], rows[1:], strict=True))
+    assert accepted == {line: row for line, row in expected.items() if line in accepted}
+    blank = [line for line, rule, _ in rejects(found) if rule == "blank"]
+    assert sorted([*accepted, *(line for line, _, _ in rejects(found))]) == lines[1:] + blank
+    assert found.records == len(body) + len(blank)
+    assert found.lines == len(physical_lines(text))
 
 
 @settings(max_examples=300, deadline=None)
@@ -115,15 +129,22 @@ def test_a_table_comes_back_exactly_or_is_refused(
         st.sampled_from([b"a", b"1", b",", b";", b'"', b"\n", b"\r\n", b"\r", b"\xe9", b"\0", b" "]), max_size=40
     )
 )
-def test_any_bytes_are_read_as_they_stand_or_refused(folder: Path, data: list[bytes]) -> None:
+def test_any_bytes_are_read_line_by_line_or_refused(folder: Path, data: list[bytes]) -> None:
+    """Whatever a file is taken for, each of its lines is in the account, and each reject is a part of the text."""
     content = b"".join(data)
     try:
-        parsed, frame = read(folder, content)
-    except FileRefused:
+        found, frame = read(folder, content)
+    except FileRefused as refused:
+        event(f"refused: {refused.rule}")
+        if refused.rule == "account":
+            raise
         return
-    strict = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=parsed.dialect["delimiter"], strict=True)
-    rows = [row for row in strict if row]
-    assert [list(parsed.header), *(list(row) for row in frame.drop(OWN).iter_rows())] == rows
+    assert found.records == frame.height + found.rejected
+    text = content.decode(str(found.dialect["encoding"]), "backslashreplace")
+    assert found.lines == len(physical_lines(text))
+    lines = [*frame["_line"], *(line for line, _, _ in rejects(found))]
+    assert len(set(lines)) == len(lines)
+    assert all(record in text for _, rule, record in rejects(found) if rule != "encoding")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -138,68 +159,63 @@ def test_awkward_values_are_read_in_every_accepted_dialect(
         [str(number), text, ""] for number, text in enumerate(["0870", "NA", "", 'q"q', "a,b;c\td|e", "x\r\ny\nz"])
     ]
     text, lines = written(rows, delimiter, end, quoting)
-    parsed, frame = read(folder, text.encode())
-    assert [list(row) for row in frame.drop(OWN).iter_rows()] == rows[1:]
+    found, frame = read(folder, text.encode())
+    assert cells(frame) == rows[1:]
     assert frame["_line"].to_list() == lines[1:]
-    assert parsed.dialect["delimiter"] == delimiter
+    assert found.dialect["delimiter"] == delimiter
 
 
-def test_the_columns_of_the_lake_follow_those_of_the_file(folder: Path) -> None:
-    _, frame = read(folder, b"b,a,_line\n1,2,3\n")
-    assert dict(frame.schema) == {
-        **dict.fromkeys(["b", "a", "_line_2", "_file"], pl.String()),
-        "_line": pl.Int64(),
-        "_batch": pl.String(),
-        "_ingested_at": pl.Datetime("us", "UTC"),
-        "_rescued": pl.String(),
-    }
-    assert frame.row(0) == ("1", "2", "3", "in/table.csv", 2, "b-1", AT, None)
+def test_the_columns_have_stored_names_and_the_line_follows_them(folder: Path) -> None:
+    found, frame = read(folder, b"b,a x,_line\n1,2,3\n")
+    assert dict(frame.schema) == {**dict.fromkeys(["b", "a_x", "_line_2"], pl.String()), "_line": pl.Int64()}
+    assert frame.row(0) == ("1", "2", "3", 2)
+    assert found.header == ("b", "a x", "_line")
+    assert found.metadata == {"a_x": {"label": "a x"}, "_line_2": {"label": "_line"}}
 
 
 def test_a_header_without_records_is_a_table_of_no_rows(folder: Path) -> None:
-    parsed, frame = read(folder, b"a,b\n")
-    assert (parsed.rows, parsed.records, parsed.lines, frame.height) == (0, 0, 1, 0)
-    assert frame.columns == ["a", "b", *OWN]
-
-
-def test_reordered_columns_are_written_in_the_order_of_the_table(folder: Path) -> None:
-    parsed, frame = read(folder, b"b,a\n1,2\n", columns=("a", "b"))
-    assert (parsed.columns, parsed.header) == (("a", "b"), ("b", "a"))
-    assert frame.select("a", "b").row(0) == ("2", "1")
-
-
-def test_other_columns_than_those_of_the_table_are_refused_by_name(folder: Path) -> None:
-    with pytest.raises(FileRefused) as refused:
-        read(folder, b"a,b,c\n1,2,3\n", columns=("a", "d"))
-    assert refused.value.rule == "schema"
-    assert refused.value.reason == "the columns are not those of the table: without d and with the unknown b, c"
+    found, frame = read(folder, b"a,b\n")
+    assert (found.records, found.lines, frame.height) == (0, 1, 0)
+    assert frame.columns == ["a", "b", "_line"]
 
 
 def test_blank_lines_at_the_end_are_counted_and_are_no_rows(folder: Path) -> None:
     """Alone, after a header without records, and where the parser reads several parts of a large file at once."""
     for body in (b"", b"1,x\n", b'1,"\n\n"\n', b"1,x\n" * 300_000):
-        parsed, frame = read(folder, b"a,b\n" + body + b"\n\r\n\n")
+        found, frame = read(folder, b"a,b\n" + body + b"\n\r\n\n")
         _, plain = read(folder, b"a,b\n" + body)
-        assert parsed.lines == 1 + body.count(b"\n") + 3
-        assert parsed.rows == parsed.records == frame.height
+        assert found.lines == 1 + body.count(b"\n") + 3
+        assert found.records == frame.height
+        assert not any(notice.startswith("read record by record") for notice in found.notices)
         assert frame.equals(plain)
 
 
 def test_a_ragged_file_is_not_read_as_one_column(folder: Path) -> None:
-    with pytest.raises(FileRefused, match="line 2 has 1 field, the header has 2"):
-        read(folder, b"k,v\n1\n")
+    found, frame = read(folder, b"k,v\n1\n2,3\n")
+    assert (rejects(found), cells(frame)) == ([(2, "width", "1")], [["2", "3"]])
 
 
 def test_no_stored_name_is_a_pattern_to_polars(folder: Path) -> None:
-    parsed, frame = read(folder, b"*,^.*$,id\n1,2,3\n")
-    assert [frame.lazy().select(pl.col(name)).collect().columns for name in parsed.columns] == [
-        [name] for name in parsed.columns
-    ]
+    _, frame = read(folder, b"*,^.*$,id\n1,2,3\n")
+    names = frame.columns[:-1]
+    assert [frame.lazy().select(pl.col(name)).collect().columns for name in names] == [[name] for name in names]
 
 
-def test_a_note_below_the_table_is_refused(folder: Path) -> None:
-    with pytest.raises(FileRefused, match="line 3 looks like a note below the table"):
-        read(folder, b"a,b,c\n1,2,3\nSource: survey,,\n")
+def test_a_note_below_the_table_is_rejected(folder: Path) -> None:
+    found, frame = read(folder, b"a,b,c\n1,2,3\nSource: survey,,\n")
+    assert (rejects(found), frame.height) == ([(3, "footer", "Source: survey,,")], 1)
+
+
+@pytest.mark.parametrize("damage", [b"4,5,6\n", b"a,b\n", b'4,"x"y\n', b"4,\0\n", b"\n"])
+def test_a_file_that_does_not_pass_the_gate_is_read_to_the_same_rows(folder: Path, damage: bytes) -> None:
+    """But for one damaged record in its midst, which is rejected, or a blank line."""
+    body = b'1,x\n2,"y\nz"\n'
+    found, frame = read(folder, b"a,b\n" + body + damage + body)
+    _, sound = read(folder, b"a,b\n" + body + body)
+    assert frame.drop("_line").equals(sound.drop("_line"))
+    assert frame["_line"].to_list() == [2, 3, 6, 7]
+    assert [line for line, _, _ in rejects(found)] == ([5] if damage != b"\n" else [])
+    assert any(notice.startswith("read record by record: line 5") for notice in found.notices)
 
 
 ALTERATIONS: list[tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = [
@@ -218,19 +234,19 @@ def test_the_account_does_not_close_over_rows_that_differ_from_the_file(
     folder: Path, alter: Callable[[pl.DataFrame], pl.DataFrame], words: str
 ) -> None:
     """A row lost, an empty text made null, a character lost, a line miscounted: each is found without the parser."""
-    asked = request(folder, b'a,b\n1,x\n2,""\n3,"p""q"\n')
-    parsed = read_csv(asked)
-    shape, dialect = measure(asked.path, ",", 2), understand(asked.path, asked.name)
-    assert close_account(asked.out, parsed.columns, shape, dialect).records == 3
-    alter(pl.read_parquet(asked.out)).write_parquet(asked.out)
+    found, frame = read(folder, b'a,b\n1,x\n2,""\n3,"p""q"\n')
+    out = folder / "altered.parquet"
+    alter(frame).write_parquet(out)
+    assert found.check is not None
     with pytest.raises(FileRefused, match=words):
-        close_account(asked.out, parsed.columns, shape, dialect)
+        found.check(out)
 
 
 def test_lines_are_right_where_records_are_read_in_parallel(folder: Path) -> None:
     """Large enough for the parser to read several parts of the file at once."""
     rows = [["id", "text"]] + [[str(number), "x\ny" * (number % 3) + "z" * 50] for number in range(200_000)]
     text, lines = written(rows, ",", "\n", csv.QUOTE_MINIMAL)
-    _, frame = read(folder, text.encode())
+    found, frame = read(folder, text.encode())
+    assert found.notices == ()
     assert frame["_line"].to_list() == lines[1:]
     assert frame["text"].to_list() == [row[1] for row in rows[1:]]

@@ -131,7 +131,7 @@ def test_what_only_begins_like_the_header_passes(file: Path) -> None:
 
 
 def test_quotes_that_mean_nothing_are_bytes_like_others(file: Path) -> None:
-    assert outcome(file, b'1" pipe,"\n"x,y"\n', quote="") == Shape(2, 2, 0, 2, 9, False, 12)
+    assert outcome(file, b'1" pipe,"\n"x,y"\n', quote="") == Shape(2, 2, 0, 2, 10, False, 12)
     assert outcome(file, b"'1,''a',\"\n", quote="'") == Shape(1, 1, 0, 1, 0, False, 5)
 
 
