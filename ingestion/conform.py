@@ -7,6 +7,9 @@ The policies, for a file whose columns are not the table's:
 - ``freeze``: the file is refused, with the difference in words.
 - ``quarantine``: a row with a value in an unknown column, or with one that does not fit, is set aside; the others pass.
 
+A file that looks like another table's is refused under all of them: it lay in the wrong folder, and would widen a table
+with columns that are not its own.
+
 A column that the file lacks is missing in its rows, with a notice, under each but ``freeze``. Columns in another order,
 or whose names differ in case only, are the table's under all of them.
 """
@@ -55,6 +58,8 @@ def plan(found: pl.Schema, table: pl.Schema | None, policy: str) -> Plan:
     drift = compare(found, found if table is None else table)
     if policy == "freeze" and drift.words:
         raise FileRefused("schema", f"the columns are not those of the table: {drift.words}")
+    if drift.is_foreign:
+        raise FileRefused("schema", f"the columns look like another table's: {drift.words}")
     kept = found if table is None else table
     added = pl.Schema({name: found[name] for name in drift.unknown if policy == "evolve"})
     misfits = _Misfits.of(found, drift, () if added else drift.unknown)

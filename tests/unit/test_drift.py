@@ -124,6 +124,21 @@ class TestAnotherName:
         assert drift.renamed == {"price_2024": "Price 2024", "price_2023": "Price 2025"}
 
 
+class TestAnotherTable:
+    @pytest.mark.parametrize("drift", POLICIES)
+    def test_is_not_mixed_with_this_one(self, drift: str) -> None:
+        """A file that shares less than half of its columns is refused: it lay in the wrong folder."""
+        with pytest.raises(FileRefused, match="missing 'id', 'name'; unknown 'x'"):
+            drop({"x": [1]}, drift)
+
+    @pytest.mark.parametrize(
+        "columns", [{"id": [1]}, {"id": [1], "x": [1]}, {"id": [1], "name": ["a"], "x": [1], "y": [1]}]
+    )
+    def test_is_one_with_hardly_a_column_in_common(self, columns: dict[str, Any]) -> None:
+        """Half of the smaller one's columns are enough."""
+        assert drop(columns, "evolve").values["id"].to_list() == [1]
+
+
 class TestAnotherType:
     TEXTS: ClassVar[dict[str, Any]] = {"id": ["7", "007", None, "x", ""], "name": ["a", "b", "c", "d", "e"]}
 

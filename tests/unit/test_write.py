@@ -14,6 +14,7 @@ from polars.testing.parametric import column, dataframes
 
 from catalog.tables import difference
 from ingestion.columns import LAKE_COLUMNS
+from ingestion.drift import compare
 from ingestion.found import REJECTS
 from ingestion.refusal import FileRefused
 from ingestion.values import as_text
@@ -22,7 +23,7 @@ from tests.support.parts import AT, Written, found, request, write
 
 TWO = pl.DataFrame({"a": ["1", "2"]})
 
-NAMES = ["a", "b", "B", "price", "prices", "Fläche", 'q"', "x.y", "a*"]
+NAMES = ["b", "B", "price", "prices", 'q"', "x.y", "a*"]
 DTYPES: list[pl.DataType] = [
     pl.Boolean(),
     pl.Int16(),
@@ -48,6 +49,10 @@ class TestNoValueIsLost:
     @given(frame=FRAMES, table=SCHEMAS, drift=st.sampled_from(["evolve", "rescue", "quarantine"]))
     def test_whatever_the_types(self, frame: pl.DataFrame, table: pl.Schema, drift: str) -> None:
         """Random values for a random table: each is in its column, equal; or its text is rescued, or in a reject."""
+        if compare(frame.schema, table).is_foreign:
+            with pytest.raises(FileRefused, match="look like another table's"):
+                write(found(frame), dict(table), drift)
+            return
         written = write(found(frame), dict(table), drift)
         there = dict(zip(written.rows["_line"], written.rows.to_dicts(), strict=True))
         aside = {} if written.rejects.is_empty() else dict(written.rejects.select("line", "record").rows())
