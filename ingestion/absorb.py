@@ -163,7 +163,7 @@ class Absorber:
             reason = "other bytes came under this name before, and on_correction refuses them"
             return replace(entry, fate=Fate.REJECTED, rule="correction", reason=reason)
         twin = self._twins.get(sha256)
-        if twin is None or twin == entry.file:
+        if policy.on_duplicate == "take" or twin is None or twin == entry.file:
             return None
         if policy.on_duplicate == "refuse":
             reason = f"{twin} brought the same bytes, and on_duplicate refuses them"

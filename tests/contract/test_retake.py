@@ -80,11 +80,11 @@ def test_a_file_that_was_set_aside_whole_is_read_under_the_policy_of_today(bench
     """What one policy refused comes in under another, and the file waits no more."""
     bench.drop("a/x.csv", b"id,note\n1,one\n2\n")
     bench.ingest()
-    assert waiting(bench) == [("a/x.csv", None)]
+    assert bench.quarantine().select("rule", "record", "status").rows() == [("tolerance", None, "waiting")]
     tolerant = Bench(bench.endpoint, bad_share_max=0.5)
     again(tolerant, bench.ledger()[0].delivery)
     assert bench.rows("a")["id"].to_list() == ["1"]
-    assert waiting(bench) == [("a/x.csv", 3)]
+    assert bench.quarantine().filter(status="waiting").select("line", "record").rows() == [(3, "2")]
 
 
 def test_a_delivery_whose_place_another_took_is_not_read_again(bench: Bench) -> None:
