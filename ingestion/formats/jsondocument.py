@@ -71,19 +71,24 @@ def _outline(path: Path, value: Place, count: int, named: str | None) -> _Outlin
 
 
 def _members(path: Path, value: Place, named: str | None, level: int = 1) -> Members:
-    """An object's members by their path; those of an object in it, too, where the records must be in there."""
+    """An object's members by their path; where the records are in the only object among them, those of that one."""
     found: Members = {member.key: member for member in members(path, value)}
     if level == _LEVELS_MAX or named in found or (named is None and any(member.objects for member in found.values())):
         return found
-    nested = [key for key, member in found.items() if member.kind == "{" and (named or key).startswith(key)]
-    if len(nested) != 1:
+    frames = [key for key, member in found.items() if member.kind == "{" and _leads_to(key, named)]
+    if len(frames) != 1:
         return found
-    rest = named.removeprefix(f"{nested[0]}/") if named is not None else None
-    inner = _members(path, found[nested[0]], rest, level + 1)
-    if not any(member.objects for member in inner.values()):
+    (frame,) = frames
+    rest = named and named.removeprefix(f"{frame}/")
+    inside = _members(path, found[frame], rest, level + 1)
+    if rest not in inside and not any(member.objects for member in inside.values()):
         return found
-    del found[nested[0]]
-    return found | {f"{nested[0]}/{key}": member for key, member in inner.items()}
+    del found[frame]
+    return found | {f"{frame}/{key}": member for key, member in inside.items()}
+
+
+def _leads_to(key: str, named: str | None) -> bool:
+    return named is None or named.startswith(f"{key}/")
 
 
 def _is_table(key: str, member: Place, named: str | None) -> bool:

@@ -19,7 +19,8 @@ def read_lines(source: Source, text: Text) -> Found:
     The account is of lines: those that are not blank, counted by their bytes, are rows or rejects.
     """
     lines, filled = count_lines(text.path, text.begin)
-    shape = FEATURES if all(map(is_feature, decode(sample(text)))) else PLAIN
+    first = [value for value in decode(sample(text)) if type(value) is not Fault]
+    shape = FEATURES if first and all(map(is_feature, first)) else PLAIN
     table = RecordTable(source, "lines", shape)
     more = 0
     bad_lines = frozenset(text.bad_lines) - source.patches.keys()

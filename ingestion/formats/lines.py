@@ -34,7 +34,8 @@ def read_blocks(path: Path, begin: int = 0, end: int | None = None) -> Iterator[
         file.seek(begin)
         while begin < end and (raw := file.read(min(BLOCK_BYTES, end - begin))):
             if raw.endswith(b"\r") and begin + len(raw) < end:
-                raw += file.read(1)
+                raw += b"\n" if file.read(1) == b"\n" else b""
+                file.seek(begin + len(raw))
             yield begin, raw
             begin += len(raw)
 

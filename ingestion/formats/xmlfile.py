@@ -196,7 +196,7 @@ class _Around:
         if node in self._records:
             return
         yield node
-        for child in node.children.values():
+        for child in node.children.values() if node in self._above else ():
             yield from self._nodes(child)
 
 

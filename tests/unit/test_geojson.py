@@ -40,6 +40,13 @@ def test_features_a_line_are_features_in_any_json_reader() -> None:
         assert (found.found.format, [row["a"] for row in found.rows]) == ("geojson", [None, "1"])
 
 
+def test_a_damaged_line_does_not_make_other_features_plain_records() -> None:
+    data = "\n".join([feature('{"a": 1}'), feature('{"a": 2}')[:-2], feature('{"a": 3}')])
+    found = table(read_ndjson, data)
+    assert [row["a"] for row in found.rows] == ["1", "3"]
+    assert found.rules == [(2, "json")]
+
+
 def test_what_is_no_feature_is_set_aside() -> None:
     data = f'{{"type": "FeatureCollection", "features": [{feature("{}")}, {{"type": "Point"}}, {feature("[1]")}]}}'
     assert table(read_geojson, data).rules == [(1, "feature"), (1, "feature")]

@@ -94,6 +94,9 @@ def test_records_are_named_by_their_key_or_by_a_path() -> None:
     with pytest.raises(FileRefused, match=r"'other'.*there are: rows") as refused:
         table(read_json, data, records="other")
     assert refused.value.rule == "records"
+    with pytest.raises(FileRefused) as refused:
+        table(read_json, '{"n": 0, "in": {"few": []}}', records="in/few")
+    assert refused.value.rule == "empty"
 
 
 def test_an_object_without_such_arrays_is_one_record() -> None:

@@ -37,7 +37,7 @@ def test_empty_and_absent_are_told_apart() -> None:
 
 
 def test_what_stands_around_the_records_is_told() -> None:
-    head = '<doc date="2024-01-31"><from>registry</from><note/>'
+    head = '<doc date="2024-01-31"><from>registry</from><note><by/></note>'
     found = table(read_xml, f"{head}<list>{CITY.format(1)}{CITY.format(2)}</list></doc>")
     assert found.found.dialect["around"] == {"doc/from": "registry", "doc/@date": "2024-01-31"}
     assert found.found.notices == (
