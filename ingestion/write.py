@@ -145,7 +145,7 @@ def _metadata(found: Found, columns: pl.Schema, way: Plan) -> dict[str, Mapping[
     known: dict[str, Mapping[str, str]] = {}
     for column, as_found in zip(columns, found.header, strict=True):
         told = dict(found.metadata.get(column, {}))
-        if as_found not in {column, stored[column], ""}:
+        if as_found not in {column, stored[column], told.get("label"), ""}:
             told["name" if "label" in told else "label"] = as_found
         if told and stored[column] in way.schema:
             known[stored[column]] = told
@@ -153,7 +153,7 @@ def _metadata(found: Found, columns: pl.Schema, way: Plan) -> dict[str, Mapping[
 
 
 def _told(rescued: int) -> list[str]:
-    return [f"{rescued:,} rows have values in _rescued"] if rescued else []
+    return [f"rows with values in _rescued: {rescued:,}"] if rescued else []
 
 
 def _account(found: Found, way: Plan, rescued: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class TestAColumnMore:
         assert written.part.schema == pl.Schema(TABLE)
         assert written.values.rows() == [(1, "a"), (2, "b")]
         assert written.rescued == ['{"extra":"x"}', '{"more":"2.5"}']
-        assert "2 rows have values in _rescued" in written.part.notices
+        assert "rows with values in _rescued: 2" in written.part.notices
         assert written.part.account["drift"] == {"unknown": ["extra", "more"], "rescued": 2}
 
     def test_is_refused_by_a_frozen_table(self) -> None:
@@ -151,7 +151,7 @@ class TestAnotherType:
         assert written.rescued == [None, '{"id":"007"}', None, '{"id":"x"}', '{"id":""}']
         assert written.part.notices == (
             "'id' is String, not Int64: what does not fit is kept in _rescued",
-            "3 rows have values in _rescued",
+            "rows with values in _rescued: 3",
         )
 
     def test_text_in_a_column_of_numbers_sets_rows_aside(self) -> None:

@@ -155,12 +155,14 @@ class TestWhatIsWritten:
 
     def test_names_as_found_are_labels(self) -> None:
         """Of columns that could not be stored under them; a label of the file's own stays, with the name beside it."""
-        frame = pl.DataFrame({"a_b": [1], "c_d": [2], "e": [3], "X": [4]})
-        given_ = found(frame, header=("a b", "c d", "e", "X"), metadata={"c_d": {"label": "C"}, "e": {"missing": "9"}})
+        frame = pl.DataFrame({"a_b": [1], "c_d": [2], "e": [3], "X": [4], "f_": [5]})
+        said = {"c_d": {"label": "C"}, "e": {"missing": "9"}, "f_": {"label": "f "}}
+        given_ = found(frame, header=("a b", "c d", "e", "X", "f "), metadata=said)
         assert write(given_, {"x": pl.Int64()}).part.metadata == {
             "a_b": {"label": "a b"},
             "c_d": {"label": "C", "name": "c d"},
             "e": {"missing": "9"},
+            "f_": {"label": "f "},
         }
         assert write(given_, {"x": pl.Int64()}, "rescue").part.metadata == {}
 
