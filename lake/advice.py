@@ -1,6 +1,7 @@
 """What to do next about what waits in the quarantine, by the rule that set it aside."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from catalog.zones import parted
@@ -35,6 +36,9 @@ _ALIASES = {
     "footer": "dialect",
     "archive": "truncated",
 }
+_OF_RECORDS = ("encoding", "patch")
+"""Rules whose advice is as good for one record as for a file."""
+
 _RECORD = (
     "mend it: lake quarantine replay {id} --record 'THE RECORD AS IT SHOULD BE'; or have the file corrected and drop "
     "it under the same name"
@@ -56,15 +60,15 @@ def next_step(row: Mapping[str, Any]) -> str:
         text = _DONE
     elif row["stage"] != "ingest":
         text = _JOB
-    elif row["record"] is not None:
+    elif row["record"] is not None and rule not in _OF_RECORDS:
         text = _RECORD
     else:
         text = _BY_RULE.get(rule, _WHOLE)
     return text.format(
-        id=row["id"],
+        id=quote(row["id"]),
         done_by=row["done_by"],
         table=row["table"],
         dataset=parted(row["table"].partition(".")[2])[0],
         archived=f"kept in the bronze bucket as {row['archived_as']}",
-        replay=f"lake quarantine replay {row['file']}",
+        replay=f"lake quarantine replay {quote(row['file'])}",
     )

@@ -173,15 +173,16 @@ def test_a_reader_that_stops_is_no_error(lake: Lake, store: Endpoint) -> None:
 
 
 def test_the_quarantine_is_listed(fast_endpoint: Endpoint, tmp_path: Path) -> None:
-    """Empty, it says so; else table, file, line, rule and message, as published."""
+    """Empty, it says so; else id, file, line, rule and message, as published; what has no status waits."""
     lake = project_on(fast_endpoint, tmp_path / "lake")
     empty = typed(lake, fast_endpoint, "quarantine")
-    assert empty.stdout.splitlines()[0].split() == ["table", "file", "line", "rule", "message"]
+    assert empty.stdout.splitlines()[0].split() == ["id", "file", "line", "rule", "message"]
     assert "nothing is set aside" in empty.stderr
-    row = {"source": "b1", "table": "bronze.flights", "file": "a.csv", "line": 7, "rule": "gate", "message": "too long"}
-    quarantine.record(lake.store, "b1", lambda: pl.LazyFrame([row], schema=quarantine.SCHEMA))
+    row = {"id": "b1:1", "source": "b1", "table": "bronze.flights", "file": "a.csv", "line": 7}
+    row |= {"rule": "gate", "message": "too long"}
+    quarantine.record(lake.store, "b1", pl.LazyFrame([row], schema=quarantine.SCHEMA), {})
     lake.ingest()
-    told = "table,file,line,rule,message\nbronze.flights,a.csv,7,gate,too long\n"
+    told = "id,file,line,rule,message\nb1:1,a.csv,7,gate,too long\n"
     assert typed(lake, fast_endpoint, "quarantine", "list", "--format", "csv").stdout == told
     assert "too long" in typed(lake, fast_endpoint, "quarantine").stdout
     assert lake.quarantine().collect().height == 1
