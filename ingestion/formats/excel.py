@@ -1,10 +1,12 @@
 """Workbooks (.xlsx, .xls, .xlsb, .ods): each sheet a table, in the types that its cells agree on."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from xml.parsers import expat
 
 import fastexcel
 import polars as pl
@@ -13,14 +15,17 @@ import python_calamine
 from ingestion.formats.frames import labels, lazy, refusing
 from ingestion.formats.sheetcells import common_type
 from ingestion.formats.sheettable import SheetTable, survey
-from ingestion.formats.workbook import SheetInfo, Workbook
+from ingestion.formats.workbook import SheetInfo, Workbook, open_workbook
 from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
 from ingestion.text.rejects import RejectFile
 
-_ZIP = b"PK\x03\x04"
 _ERRORS = (
     zipfile.BadZipFile,
+    expat.ExpatError,
+    NotImplementedError,
+    EOFError,
+    zlib.error,
     python_calamine.CalamineError,
     fastexcel.FastExcelError,
     OSError,
@@ -37,13 +42,11 @@ def read_workbook(source: Source) -> Iterator[Found]:
     Sheets that ``options.sheets`` chooses are one table where they all have the same header. Raises `FileRefused`.
     """
     with refusing("workbook", *_ERRORS):
-        try:
-            book = Workbook(source.path)
-        except python_calamine.PasswordError:
-            raise FileRefused("password", "the workbook has a password: save it without one") from None
+        format_, book = open_workbook(source.path)
         chosen, notices = _choose(book.sheets, source.options.sheets)
         stacked = _stacked(book, chosen, source) if source.options.sheets and len(chosen) > 1 else None
-    yield from _tables(book, chosen, source, (notices, stacked))
+    for found in _tables(book, chosen, source, (notices, stacked)):
+        yield replace(found, format=format_)
 
 
 def _choose(sheets: Sequence[SheetInfo], patterns: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -96,7 +99,7 @@ def _tables(
         notices += _notices(table)
         rejects = source.scratch / f"sheet-{number}.rejects.parquet"
         found = _found(table, types, rejects)
-        yield replace(found, format=_format(source.path), part=part, notices=tuple(notices))
+        yield replace(found, part=part, notices=tuple(notices))
         notices, is_main = [], False
     if is_main:
         raise FileRefused("empty", f"the workbook has no sheet to read with cells in it: {'; '.join(notices)}")
@@ -158,15 +161,3 @@ def _dialect(table: SheetTable) -> dict[str, object]:
         "assumptions": list(head.assumptions),
     }
     return {key: value for key, value in said.items() if value not in ([], None)}
-
-
-def _format(path: Path) -> str:
-    """Which of the four formats the workbook has; each but the oldest is a zip archive with a member of its own."""
-    with path.open("rb") as file:
-        if not file.read(len(_ZIP)).startswith(_ZIP):
-            return "xls"
-    with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-    if "content.xml" in names:
-        return "ods"
-    return "xlsb" if "xl/workbook.bin" in names else "xlsx"
