@@ -1,6 +1,7 @@
 """Which members of an archive are read, and what is said of those that are not."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -63,7 +64,13 @@ def empty_folders(folders: Iterable[str], files: Sequence[str]) -> list[str]:
     >>> empty_folders(["a/", "b/", "./"], ["a/x.csv"])
     ['b/']
     """
-    return [folder for folder in folders if folder.strip("./") and not any(file.startswith(folder) for file in files)]
+    ordered = sorted(files)
+    return [folder for folder in folders if folder.strip("./") and not _has_prefix(ordered, folder)]
+
+
+def _has_prefix(ordered: Sequence[str], prefix: str) -> bool:
+    place = bisect_left(ordered, prefix)
+    return place < len(ordered) and ordered[place].startswith(prefix)
 
 
 def _is_archive(path: str) -> bool:

@@ -61,11 +61,9 @@ class Member:
 
 def members(path: Path, format_: str, allowance: Allowance, depth: int = 1) -> Iterator[Member]:
     """The members of an archive in its order. Raises `FileRefused` where it is damaged, `TooMuch` before it unpacks."""
-    names: set[str] = set()
+    names: dict[str, int] = {}
     for member in {"zip": _zip_members, "tar": _tar_members}[format_](path, allowance, depth):
-        name = _distinct(member.name, names)
-        names.add(name)
-        yield Member(name, member.kind, member.unpack)
+        yield Member(_distinct(_printable(member.name), names), member.kind, member.unpack)
 
 
 def measure_zip(path: Path, allowance: Allowance, depth: int = 1) -> None:
@@ -233,11 +231,15 @@ def _damaged(error: Exception, what: str = "it") -> FileRefused:
     return FileRefused("archive", f"{what} is damaged or cut off ({error}): drop it again")
 
 
-def _distinct(name: str, taken: set[str]) -> str:
-    """A printable name that no other member has."""
-    name = _UNPRINTABLE.sub("\ufffd", name.replace("\\", "/")).removeprefix("./")[:_NAME_CHARACTERS_MAX]
-    number, distinct = 1, name
+def _printable(name: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", name.replace("\\", "/")).removeprefix("./")[:_NAME_CHARACTERS_MAX]
+
+
+def _distinct(name: str, taken: dict[str, int]) -> str:
+    """The name, with a number behind it where it is taken; ``taken`` has the number that each name has come to."""
+    distinct = name
     while distinct in taken:
-        number += 1
-        distinct = f"{name} ({number})"
+        taken[name] += 1
+        distinct = f"{name} ({taken[name]})"
+    taken[distinct] = 1
     return distinct
