@@ -134,6 +134,9 @@ def stored(array: Array, target: Type | None) -> Array:
     """The array in its stored type; None is JSON text. Raises `pyarrow.ArrowInvalid` where a value would be altered."""
     if target is None:
         return pa.array(map(_json, array.to_pylist()), pa.large_string())
+    if isinstance(array, pa.DictionaryArray):
+        values: Array = stored(array.dictionary, target)
+        return values.take(array.indices)
     return array if array.type == target else array.cast(target, safe=True)
 
 
@@ -196,7 +199,7 @@ def _wanted_nested(dtype: Type, exact: bool) -> Type | None:
 def _casts(dtype: Type, target: Type) -> bool:
     """Whether Arrow has this cast, which no table of its documentation says."""
     try:
-        pa.array([], dtype).cast(target)
+        stored(pa.array([], dtype), target)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
         return False
     return True

@@ -8,11 +8,11 @@ from ingestion.refusal import FileRefused
 
 _SHEETS = "xl/worksheets/"
 _PASSED_OVER = frozenset({*range(12, 19), 62})
-"""Cells without their column (BrtShortBlank to BrtShortIsst), which Excel does not write, and rich text of their own."""
+"""Cells without their column (BrtShortBlank to BrtShortIsst), which Excel does not write, and cells of rich text."""
 
 
 def require_known_cells(path: Path) -> None:
-    """Raise `FileRefused` where a sheet has cells that the reader would lose; what is no such workbook is left alone."""
+    """Raise `FileRefused` where a sheet of a workbook has cells that the reader would lose."""
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith(_SHEETS) and name.endswith(".bin")]
         for name in sheets:

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.parsers import expat
 
@@ -190,6 +190,7 @@ def expand(rows: Callable[[], Iterator[OdsRow]], left: int, width: int) -> Itera
 
     Raises `FileRefused` where there are too many.
     """
+    nothing: list[Cell] = [""] * width
     blank, count = 0, 0
     for row in rows():
         cells = _cells(row, left, width)
@@ -198,7 +199,7 @@ def expand(rows: Callable[[], Iterator[OdsRow]], left: int, width: int) -> Itera
             continue
         count += blank + row.repeated
         require_rows(count)
-        yield from ([""] * width for _ in range(blank))
+        yield from (list(nothing) for _ in range(blank))
         yield from (list(cells) for _ in range(row.repeated))
         blank = 0
 
@@ -233,11 +234,14 @@ def places(row: OdsRow) -> Iterator[tuple[int, OdsCell]]:
 
 
 def _instant(text: str) -> Cell:
-    """A date, or a date with a time; a text where it is neither, such as a year of five digits."""
+    """A date, or a date with a time; a text where it is neither, or has a time zone."""
     try:
-        return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         return text
+    if "T" not in text:
+        return instant.date()
+    return instant if instant.tzinfo is None else text
 
 
 def _span(text: str) -> Cell:
@@ -251,6 +255,4 @@ def _span(text: str) -> Cell:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise FileRefused(
-        "xml-entities", "the spreadsheet declares entities, which no spreadsheet needs: they are not read"
-    )
+    raise FileRefused("xml-entities", "the spreadsheet declares entities, which none needs: they are not read")

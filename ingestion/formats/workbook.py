@@ -1,7 +1,8 @@
 """A workbook's sheets: their cells by one means, the number of cells by another.
 
-Of Excel's formats python-calamine gives the cells and fastexcel counts them; both take a cell with an error for an empty
-one, but fastexcel says in words which cells it could not convert. Of ODS the cells that the file declares are counted.
+Of Excel's formats python-calamine gives the cells and fastexcel counts them; both take a cell with an error for an
+empty one, but fastexcel says in words which cells it could not convert. Of ODS the cells that the file declares are
+counted.
 """
 
 import zipfile
