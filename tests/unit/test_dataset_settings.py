@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import UsageError
+from ingestion.formats.detect import ARCHIVES, RAW, STREAMS
 from ingestion.options import Column, DatasetPolicy, ReadOptions
+from ingestion.readers import READERS
 from ingestion.routing import Routes
+from lake.datasets import FORMATS
 from lake.project import init
 from lake.schedule import Period, Schedule
 from lake.settings import Settings
@@ -206,3 +209,8 @@ def test_what_a_new_project_shows_can_be_taken_as_it_is(tmp_path: Path) -> None:
     shown = (tmp_path / "new" / "lake.toml").read_text(encoding="utf-8")
     lines = [line.removeprefix("# ") for line in shown.splitlines()[1:]]
     load(tmp_path, "\n".join(line for line in lines if not line.startswith(("delimiter", "encoding"))))
+
+
+def test_every_format_that_is_read_can_be_pinned() -> None:
+    """And no other."""
+    assert set(FORMATS) == {*READERS, *STREAMS, *ARCHIVES, RAW}
