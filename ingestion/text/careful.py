@@ -31,6 +31,8 @@ PIECE_BYTES = 1 << 20
 
 _FOOTER_BYTES_MAX = 1 << 14
 _FOOTER_WIDTH_MIN = 3
+_COMMENTS_KEPT_MAX = 100
+_COMMENT_CHARACTERS_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class _Note:
 
 
 class CarefulReader:
-    """Reads one file into a file of clean records and one of rejects; ``patches`` are texts for records by line."""
+    """Reads one file into a file of clean records and one of rejects; ``comments`` has the first few by their lines."""
 
     def __init__(self, text: Text, dialect: Dialect, head: Head, out: tuple[CleanFile, RejectFile]) -> None:
         self._text = text
@@ -70,6 +72,7 @@ class CarefulReader:
         self._footer_offset = 0
         self.account = LineAccount(above=head.lines, size_bytes=head.offset - text.begin)
         self.patches_used = 0
+        self.comments: dict[int, str] = {}
 
     def read(self, patches: Mapping[int, str], piece_bytes: int = PIECE_BYTES) -> LineAccount:
         """Read the whole file; raises `FileRefused` where a line has no end or the account does not close."""
@@ -125,9 +128,9 @@ class CarefulReader:
     def _divide(self, piece: _Piece) -> tuple[Offsets, Offsets]:
         """The lines that are nothing at the beginning of a record, and those that the tokeniser is to read."""
         lines = piece.lines
-        skipped = lines.is_comment
+        skipped = lines.is_comment & ~lines.is_divided
         if self._rules.width > 1:
-            skipped = (skipped & (lines.fields != self._rules.width)) | lines.is_blank
+            skipped |= lines.is_blank
         apart = ~lines.is_sound | lines.is_apart | lines.is_comment
         apart[lines.starts[:-1] + piece.offset >= self._footer_offset] = True
         apart[numbered(self._text.bad_lines, piece.number, len(lines))] = True
@@ -146,9 +149,11 @@ class CarefulReader:
         low, high = np.searchsorted(skipped, [begin, end])
         which = np.arange(begin, end)
         if high > low:
-            comments = int(np.count_nonzero(piece.lines.is_comment[skipped[low:high]]))
-            self.account.comments += comments
-            self.account.blank += int(high - low) - comments
+            comments = skipped[low:high][piece.lines.is_comment[skipped[low:high]]]
+            for line in comments[: _COMMENTS_KEPT_MAX - len(self.comments)].tolist():
+                self.comments[piece.number + line] = piece.lines.raw(line, line + 1).decode()[:_COMMENT_CHARACTERS_MAX]
+            self.account.comments += comments.size
+            self.account.blank += int(high - low) - comments.size
             which = np.delete(which, skipped[low:high] - begin)
         if which.size:
             self._release_notes()

@@ -116,11 +116,19 @@ def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: st
         lines = reader.read(source.patches)
     path, rejected = rejects.close()
     found = _found(text, dialect, clean.frame(dialect.columns), clean.account, lines)
+    comments = {str(line): comment for line, comment in reader.comments.items()}
     notices = [*found.notices, f"read record by record: {doubt}"]
     unused = len(source.patches) - reader.patches_used
     if unused:
         notices.append(f"{unused} of {len(source.patches)} mended records begin on lines where no record does")
-    return replace(found, records=clean.records + rejected, rejects=path, rejected=rejected, notices=tuple(notices))
+    return replace(
+        found,
+        records=clean.records + rejected,
+        rejects=path,
+        rejected=rejected,
+        dialect={**found.dialect, "comments": comments},
+        notices=tuple(notices),
+    )
 
 
 def _found(text: Text, dialect: Dialect, rows: pl.LazyFrame, account: Account, lines: LineAccount) -> Found:

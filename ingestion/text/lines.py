@@ -68,6 +68,13 @@ class Lines:
             begins &= self.body[at] == byte
         return begins
 
+    @cached_property
+    def is_divided(self) -> Flags:
+        """Which lines hold the delimiter, in quotes or not."""
+        before = np.concatenate(([0], np.cumsum(self.is_delimiter)))
+        flags: Flags = before[self.ends] > before[self.starts[:-1]]
+        return flags
+
     def holding(self, mark: bytes) -> Offsets:
         """The lines that hold one of the bytes of ``mark``, each once."""
         at = [np.flatnonzero(self.body == byte) for byte in mark if byte in self.text]

@@ -2,8 +2,8 @@
 
 A quote that opens and does not close where it should makes two readings possible: it is stray, and the lines below are
 records; or it is meant, and they are the inside of a field. Where the lines themselves do not tell, all that could
-belong to the record is rejected with it. They tell where five or more of them are records of the right width, or where
-the line on which the first reading fails is one.
+belong to the record is rejected with it. They tell where five or more of them are records of the right width, where
+the line on which the first reading fails is one, or where at the end of the file all of them are.
 """
 
 import re
@@ -66,6 +66,9 @@ class Judge:
             reason = f"line {number} is blank: in a table of one column, perhaps a missing value"
             return Rejected("blank", reason, 1, b"")
         begin = int(lines.starts[at])
+        if self.comment and lines.text.startswith(self.comment, begin):
+            reason = f"line {number} begins like a comment, but holds the delimiter"
+            return Rejected("comment", reason, 1, lines.raw(at, at + 1))
         token = self.grammar.record(lines.text, begin)
         if isinstance(token, Record) and token.end - begin <= RECORD_BYTES_MAX:
             return self._of_record(token, lines, at, number)
@@ -93,8 +96,6 @@ class Judge:
             reason = f"line {number} opens a quote that takes in lines which are records themselves"
             behind = at + 1 if within >= _TELLING_LINES else behind
             return Rejected("quote", reason, behind - at, lines.raw(at, behind))
-        if self.comment and raw.startswith(self.comment):
-            return Rejected("comment", f"line {number} begins like a comment, but is as wide as a record", count, raw)
         return self._of_fields(record.fields, raw, count, f"line {number}")
 
     def _of_fields(self, fields: list[bytes], raw: bytes, lines: int, said: str) -> Verdict:
@@ -144,7 +145,8 @@ class Judge:
         is_beyond = self._is_beyond(lines, at)
         if not is_beyond and not last:
             return None
-        few = not is_beyond and len(lines) - at <= _DOUBTFUL_LINES_MAX
+        sound, below = self._sound(lines, at + 1, len(lines)), len(lines) - at - 1
+        few = not is_beyond and below <= _DOUBTFUL_LINES_MAX and not sound == below > 1
         reason = f"a quote that opens in the record on line {number} never closes, or takes in the records below it"
         return self._quote_fault(reason, lines, at, len(lines) if few else at + 1)
 

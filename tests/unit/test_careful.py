@@ -157,6 +157,14 @@ def test_a_malformed_field_gives_the_records_below_it_back(folder: Path) -> None
     assert [row[0] for row in found.rows] == [3, 4, 5]
 
 
+def test_a_quote_that_never_closes_gives_back_records_that_go_on_to_the_end(folder: Path) -> None:
+    """Where they do not, or one alone does, they may be the inside of a field that was cut off."""
+    found = read(folder, 'a,b\n1,"x\n2,3\n4,5\n')
+    assert ([row[0] for row in found.rows], found.rejects) == ([3, 4], [(2, "quote", '1,"x')])
+    for below in ("2,3\n", "2,3\n4,5\nx\n"):
+        assert read(folder, 'a,b\n1,"x\n' + below).rejects == [(2, "quote", '1,"x\n' + below.removesuffix("\n"))]
+
+
 def test_a_stray_quote_inside_a_field_over_several_lines_takes_no_row_out_of_it(folder: Path) -> None:
     """Line 3 has the width of a record and is none."""
     found = read(folder, 'a,b\n1,"x "y\nno,row\nz"\n2,3\n')
@@ -177,10 +185,10 @@ def test_footers_of_the_tables_width_are_rejected_at_the_end_only(folder: Path) 
     assert found.rules == [(4, "footer"), (6, "footer")]
 
 
-def test_comments_are_counted_unless_they_are_as_wide_as_a_record(folder: Path) -> None:
-    found = read(folder, 'a,b\n# said\n1,"x\n# text"\n#1,2\n3,4\n', dialect_of(Rules(), comment="#"))
-    assert found.rows == [(3, "1", "x\n# text"), (6, "3", "4")]
-    assert found.rejects == [(5, "comment", "#1,2")]
+def test_comments_are_counted_unless_they_hold_the_delimiter(folder: Path) -> None:
+    found = read(folder, 'a,b\n# said\n1,"x\n# text"\n#1,2\n#1,2,3\n3,4\n', dialect_of(Rules(), comment="#"))
+    assert found.rows == [(3, "1", "x\n# text"), (7, "3", "4")]
+    assert found.rejects == [(5, "comment", "#1,2"), (6, "comment", "#1,2,3")]
     assert found.lines.comments == 1
 
 
