@@ -11,11 +11,15 @@ NULL_TOKENS = frozenset(
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)?|[.,]\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?%?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([AaPp][Mm])?"
 _ZONE = r"(\s?(Z|UTC|[+-]\d{2}:?\d{2}))?"
-_DATE = re.compile(
-    rf"(\d{{4}}([-/.])\d{{1,2}}\2\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\3(\d{{4}}|\d{{2}})|\d{{4}}-\d{{2}}|\d{{4}}-?[QWM]\d{{1,2}})"
-    rf"([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}"
+_MONTH = (
+    r"(january|february|march|april|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
 )
-_CODE = re.compile(r"[\w./:+#@&-]{1,40}")
+_DAY = r"\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2})"
+_PERIOD = r"\d{4}[-/]\d{2}|\d{4}[- ]?[QWMHS]\d{1,2}|[QH]\d[-/ ]\d{4}"
+_BY_MONTH = rf"\d{{4}}[- ]{_MONTH}|(\d{{1,2}}[- ])?{_MONTH}[- ](\d{{4}}|\d{{2}})"
+_DATE = re.compile(rf"({_DAY}|{_PERIOD}|{_BY_MONTH})([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}", re.IGNORECASE)
+_CODE = re.compile(r"[\w./+#@&-]{1,40}")
 _NUMBERS = re.compile(r"[+-]?\d[\d.,]*(\s+[+-]?\d[\d.,]*)+")
 _NAME = re.compile(r"[^\W\d][^\n]{0,79}|_\w{1,79}")
 _NAME_WORDS_MAX = 6
@@ -29,6 +33,15 @@ def is_null(cell: str) -> bool:
     (True, True, False)
     """
     return cell.strip().lower() in NULL_TOKENS
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, in any country's way of writing it.
+
+    >>> is_number("-1 234,5"), is_number("31.12.2024")
+    (True, False)
+    """
+    return _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def is_number_or_date(cell: str) -> bool:

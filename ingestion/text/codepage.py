@@ -12,6 +12,7 @@ _ACCENTED_SHARE_MAX = 0.35
 _COVERED_SHARE = 0.97
 _LETTER = re.compile(rb"[A-Za-z]")
 _ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PROBE = "a1,;\t|\"'\r\n"
 _ACCENTED = re.compile(
     r"[^\W\d_a-zA-Z\xaa\xb2\xb3\xb5\xb9\xba\xbc-\xbe]"
@@ -72,7 +73,7 @@ def _western(sample: bytes) -> str:
 
 def _guessed(sample: bytes) -> str | None:
     """What the frequencies say, where it is a code page that extends ASCII."""
-    name = chardet.detect(sample)["encoding"]
+    name = chardet.detect(_CONTROL.sub(b" ", sample))["encoding"]
     if name is None:
         return None
     try:

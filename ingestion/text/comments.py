@@ -22,11 +22,10 @@ def comment_mark(sample: Sample, reading: Reading) -> str:
 
 
 def _are_comments(reading: Reading, marked: set[int]) -> bool:
-    """Whether marked lines are no records: of another width, or above or below a column of numbers."""
+    """Whether marked lines are no records: all of another width, or words in a single column of numbers."""
     usual = [place for place, record in enumerate(reading.records) if len(record.cells) == reading.width]
-    if reading.width > 1 and marked.isdisjoint(usual):
-        return True
-    others = [reading.records[place] for place in usual if place not in marked]
-    cells = [reading.values(record)[0] for record in others[1:]]
-    filled = [cell for cell in cells if not is_null(cell)]
+    if reading.width > 1:
+        return marked.isdisjoint(usual)
+    cells = [reading.values(reading.records[place])[0] for place in usual if place not in marked]
+    filled = [cell for cell in cells[1:] if not is_null(cell)]
     return bool(filled) and all(map(is_number_or_date, filled))

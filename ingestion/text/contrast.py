@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from enum import Enum
 from itertools import pairwise
 
-from ingestion.text.cells import is_name, is_null, is_number_or_date
+from ingestion.text.cells import is_name, is_null, is_number, is_number_or_date
 
 Row = Sequence[str]
 
 _TYPED_SHARE = 0.95
-_HEADER_ROWS_MAX = 5
+_HEADER_ROWS_MAX = 8
+_BOM = "\ufeff"
 _YEAR = re.compile(r"(1[89]|20|21)\d\d")
 _INTEGER = re.compile(r"\d{1,9}")
-_PLAIN_NUMBER = re.compile(r"[+-]?[\d.,' \u00a0\u202f]+%?")
+_SCALES = frozenset(["100", "1000", "1 000", "1.000", "1,000", "1000000", "1 000 000", "1.000.000", "1,000,000"])
 _STEPS_MIN = 3
+_YEAR_STEPS = (1, 2, 5, 10)
 _SAME_KIND_SHARE_MAX = 0.5
 _SAME_STEPS_SHARE_MAX = 0.2
-_ROWS_WITH_SHAPE_MIN = 5
+_ROWS_WITH_SHAPE_MIN = 3
 
 
 class Verdict(Enum):
@@ -32,22 +34,29 @@ class Verdict(Enum):
 class Body:
     """The rows below the first one of a table; ``typed`` are the columns of which 95% are numbers or dates.
 
-    That is judged below all rows that could belong to a header.
+    That is judged below all rows that could belong to a header, and without those of ``top`` that are repeated.
     """
 
-    def __init__(self, rows: Sequence[Row], width: int) -> None:
+    def __init__(self, rows: Sequence[Row], width: int, top: Sequence[Row] = ()) -> None:
         self.rows = rows
-        self._lower = rows[min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2) :]
+        heads = [_bare(row) for row in top if not any(map(is_number_or_date, row))]
+        lower = rows[min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2) :]
+        self._lower = [row for row in lower if _bare(row) not in heads]
         self.typed = [column for column in range(width) if self._is_typed(column)]
         self.untyped = [column for column in range(width) if column not in set(self.typed)]
 
-    def verdict(self, row: Row) -> Verdict:
-        """What a row has above the typed columns; open where it has nothing there."""
+    def verdict(self, row: Row, *, is_first: bool = True) -> Verdict:
+        """What a row has above the typed columns; open where it has nothing there.
+
+        Below the first row of a file, years above years are no names.
+        """
         filled = [column for column in self.typed if not is_null(row[column])]
         if not filled:
             return Verdict.OPEN
         matching = [column for column in filled if is_number_or_date(row[column])]
-        if not matching or self.are_headings(row, matching):
+        if self.untyped and not any(row[column].strip() for column in self.untyped) and len(matching) < len(filled):
+            matching = [column for column in matching if row[column].strip() not in _SCALES]
+        if not matching or self._are_headings(row, matching, is_first):
             return Verdict.NAMES
         return Verdict.MOSTLY_NAMES if len(filled) > 2 * len(matching) else Verdict.VALUES
 
@@ -55,39 +64,43 @@ class Body:
         """Whether some of a header's names are numbers or dates."""
         return any(is_number_or_date(row[column]) for column in self.typed)
 
-    def are_headings(self, row: Row, columns: Sequence[int]) -> bool:
+    def _are_headings(self, row: Row, columns: Sequence[int], is_first: bool) -> bool:
         """Whether numbers or dates in a row are names: years or periods above other values, or an even sequence."""
         cells = [row[column].strip() for column in columns]
-        if len(set(cells)) < len(cells):
-            return False
         kind = _kind(cells)
-        if kind is None:
+        if kind is None or (kind is not _PERIOD and len(set(cells)) < len(cells)):
             return False
         if kind is not _INTEGER and self._share_of(kind, columns) < _SAME_KIND_SHARE_MAX:
             return True
-        steps = _steps(cells)
-        if steps is None or len(steps) < (_STEPS_MIN if kind is _INTEGER else 1):
+        steps = _steps(cells) if is_first else None
+        if (
+            steps is None
+            or (kind is _YEAR and abs(steps[0]) not in _YEAR_STEPS)
+            or len(steps) < (_STEPS_MIN if kind is _INTEGER else 1)
+        ):
             return False
         same = sum(_steps([other[column].strip() for column in columns]) == steps for other in self._lower)
         return same < _SAME_STEPS_SHARE_MAX * len(self._lower)
 
     def recurring(self, row: Row) -> str | None:
         """A cell of a row that is a value of its column further down; None where there is none."""
-        others = [other for other in self.rows if list(other) != list(row)]
+        others = [other for other in self.rows if _bare(other) != _bare(row)]
         for column, cell in enumerate(row):
             if not is_null(cell) and any(other[column] == cell for other in others):
                 return cell
         return None
 
-    def has_shape_of(self, row: Row) -> bool:
-        """Whether a row looks like the codes below it: in each column of one shape it has this shape, too.
+    def has_shape_of(self, row: Row) -> bool | None:
+        """Whether a row looks like the codes below it; None where there are no codes that always have one shape.
 
-        >>> Body([["A1", "x"], ["B2", "yz"]] * 3, 2).has_shape_of(["C3", "name"])
-        True
+        >>> body = Body([["A1", "x"], ["B2", "yz"]] * 3, 2)
+        >>> body.has_shape_of(["C3", "name"]), body.has_shape_of(["code", "x"])
+        (True, False)
         """
-        shapes = [(column, self._shape(column)) for column in range(len(row))]
+        rows = [other for other in self.rows if other is not row and other != row]
+        shapes = [(column, _common_shape([other[column] for other in rows])) for column in self.untyped]
         telling = [(column, shape) for column, shape in shapes if shape is not None]
-        return bool(telling) and all(_shape(row[column]) == shape for column, shape in telling)
+        return all(_shape(row[column]) == shape for column, shape in telling) if telling else None
 
     def is_filled_below(self, row: Row) -> bool:
         """Whether the columns that a row has no name for have values in all rows."""
@@ -117,23 +130,20 @@ class Body:
         cells = [row[column].strip() for row in self._lower for column in columns if not is_null(row[column])]
         return sum(_kind([cell]) is kind for cell in cells) / max(1, len(cells))
 
-    def _shape(self, column: int) -> str | None:
-        """The shape of all values of a column, where it has one that a name would not have by accident."""
-        shapes = {_shape(row[column]) for row in self.rows}
-        if len(self.rows) < _ROWS_WITH_SHAPE_MIN or len(shapes) != 1:
-            return None
-        shape = shapes.pop()
-        return shape if "9" in shape or (len(shape) > 1 and shape.isupper()) else None
-
 
 _PERIOD = re.compile("a date or a period")
+
+
+def _bare(row: Row) -> list[str]:
+    """A row without the mark that stands before it where files were copied into one."""
+    return [row[0].removeprefix(_BOM), *row[1:]]
 
 
 def _kind(cells: Sequence[str]) -> re.Pattern[str] | None:
     """What cells are all: years, periods (or dates), or integers."""
     if all(map(_YEAR.fullmatch, cells)):
         return _YEAR
-    if all(is_number_or_date(cell) and _PLAIN_NUMBER.fullmatch(cell) is None for cell in cells):
+    if not any(map(is_number, cells)):
         return _PERIOD
     return _INTEGER if all(map(_INTEGER.fullmatch, cells)) else None
 
@@ -156,6 +166,15 @@ def _shape(cell: str) -> str:
     return "".join(
         "9" if mark.isdigit() else "A" if mark.isupper() else "a" if mark.isalpha() else mark for mark in cell
     )
+
+
+def _common_shape(cells: Sequence[str]) -> str | None:
+    """The shape of all cells, where they have one that a name would not have by accident."""
+    shapes = set(map(_shape, cells))
+    if len(cells) < _ROWS_WITH_SHAPE_MIN or len(shapes) != 1:
+        return None
+    shape = shapes.pop()
+    return shape if "9" in shape or (len(shape) > 1 and shape.isupper()) else None
 
 
 def are_names(row: Row) -> bool:

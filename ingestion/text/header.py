@@ -16,9 +16,10 @@ from ingestion.text.sample import Reading, Record
 _BODY_ROWS_MAX = 200
 _BODY_CELLS_MAX = 6000
 _TOP_ROWS_MAX = 30
-_HEADER_ROWS_MAX = 5
+_HEADER_ROWS_MAX = 8
 _WIDTH_WITH_TITLES_MIN = 3
 _TITLE_WORDS_MIN = 3
+_WORD_LETTERS_MIN = 4
 _UNITS = ("[", "(", "%")
 
 Row = list[str]
@@ -91,10 +92,16 @@ def _top(reading: Reading, records: list[Record]) -> _Top:
     usual = [place for place, record in enumerate(records) if len(record.cells) == width]
     step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
     chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
-    filled = [row for row in (reading.values(records[place]) for place in chosen) if not _is_title(row)][1:]
+    filled = [row for row in (reading.values(records[place]) for place in chosen) if not _is_title(row)]
     usual = usual[:_TOP_ROWS_MAX]
     first = records[: usual[-1] + 1] if usual else records[:_TOP_ROWS_MAX]
-    return _Top(first, [reading.values(record) for record in first], usual, width, Body(filled, width))
+    return _Top(
+        first,
+        [reading.values(record) for record in first],
+        usual,
+        width,
+        Body(filled[1:], width, filled[:_HEADER_ROWS_MAX]),
+    )
 
 
 def _filled(row: Sequence[str]) -> int:
@@ -156,7 +163,7 @@ def _named(top: _Top, start: int) -> list[int]:
     for place in top.usual:
         if place < start:
             continue
-        verdict = top.body.verdict(top.rows[place])
+        verdict = top.body.verdict(top.rows[place], is_first=not block)
         if verdict is Verdict.NAMES or (not block and verdict in (Verdict.MOSTLY_NAMES, Verdict.OPEN)):
             block.append(place)
         else:
@@ -183,7 +190,8 @@ def _is_title_above(row: Row, lower: Row) -> bool:
     """Whether the upper of two leading rows is a title or a note, and no part of a header."""
     if len(row) == 1:
         return len(row[0].split()) >= _TITLE_WORDS_MIN > len(lower[0].split())
-    return _is_title(row) or any(map(is_note, row))
+    is_alone = _filled(row) == 1 and _filled(lower) == len(lower)
+    return is_alone or _is_title(row) or is_note(row[0])
 
 
 def _continues(above: list[Row], row: Row, body: Body) -> bool:
@@ -197,7 +205,11 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
         return True
     if all(cell.startswith(_UNITS) for cell in cells):
         return True
-    return len(body.typed) > 1 and len(set(cells)) == len(body.typed) and all(map(is_name, row))
+    words = all(len(cell.strip()) >= _WORD_LETTERS_MIN for cell in row)
+    if words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False:
+        return True
+    is_label = len(above) > 1 and body.typed[0] == 0 and len(cells) == 1
+    return is_label or len(set(cells)) == len(body.typed) > 1
 
 
 def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
@@ -317,9 +329,12 @@ def _joined(rows: list[Row]) -> tuple[str, ...]:
 
 
 def _spread(row: Row, below: list[Row]) -> Row:
+    """Give a name to the columns to its right that have none of their own but one below; a label names no others."""
+    if _filled(row) < 2:
+        return row
     spread, last = [], ""
     for column, cell in enumerate(row):
         named_below = any(lower[column].strip() for lower in below)
-        last = cell if cell.strip() or not named_below else last
-        spread.append(last)
+        spread.append(cell if cell.strip() or not named_below else last)
+        last = spread[-1] if column > 0 or named_below else ""
     return spread

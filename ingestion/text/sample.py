@@ -18,23 +18,26 @@ SAMPLE_BYTES = 1 << 20
 SAMPLE_LINES = 1500
 
 _RECORD_LINES_MAX = 100
+_LINE_END = re.compile(r"(\r\n|\n|\r)")
 _STAND_IN = "\ue000"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The first physical lines of a file, without their ends; ``whole`` where there are no more."""
+    """The first physical lines of a file and what ends each of them; ``whole`` where there are no more."""
 
     lines: list[str]
+    ends: list[str]
     whole: bool
 
     def head(self, count: int) -> "Sample":
         """The first lines only."""
-        return self if len(self.lines) <= count else Sample(self.lines[:count], whole=False)
+        return self if len(self.lines) <= count else Sample(self.lines[:count], self.ends[:count], whole=False)
 
     def below(self, count: int) -> "Sample":
         """The sample with its first lines blank."""
-        return Sample([""] * min(count, len(self.lines)) + self.lines[count:], self.whole) if count else self
+        blank = [""] * min(count, len(self.lines))
+        return Sample(blank + self.lines[count:], self.ends, self.whole) if count else self
 
     def begins(self, line: int, mark: str) -> bool:
         """Whether a line (from 1) begins with a mark."""
@@ -71,7 +74,8 @@ def read_sample(text: Text, sample_bytes: int = SAMPLE_BYTES) -> Sample:
     content = head.decode("utf-8", "ignore")
     if not whole:
         content = content.removesuffix("\r")
-    lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    parts = _LINE_END.split(content)
+    lines, ends = parts[::2], parts[1::2]
     last = lines.pop()
     if whole and last:
         lines.append(last)
@@ -79,7 +83,7 @@ def read_sample(text: Text, sample_bytes: int = SAMPLE_BYTES) -> Sample:
         raise FileRefused("empty", "the file is empty")
     if not lines:
         raise FileRefused("record-size", f"the first record does not end within {sample_bytes:,} bytes", line=1)
-    return Sample(lines, whole).head(SAMPLE_LINES)
+    return Sample(lines, ends, whole).head(SAMPLE_LINES)
 
 
 class Splitter:
@@ -133,7 +137,7 @@ class Splitter:
                 cell = cell.replace(style.quote * 2, style.quote)
         if style.escape == "backslash" and "\\" in cell:
             marks = "".join(map(re.escape, (style.quote, self.delimiter)))
-            cell = re.sub(rf"\\([\\\n{marks}])", r"\1", cell)
+            cell = re.sub(rf"\\(\r\n|[\\\n\r{marks}])", r"\1", cell)
         return cell.replace(self.delimiter, style.delimiter) if self.delimiter != style.delimiter else cell
 
 
@@ -144,7 +148,7 @@ class Reading:
         self.style = style
         self._splitter = Splitter(style)
         self._lines = self._splitter.prepared(sample.lines)
-        self._whole = sample.whole
+        self._sample = sample
         records = self._read()
         self.width = _modal(records) if width is None else width
         self.records = self._given_back(records)
@@ -181,7 +185,7 @@ class Reading:
             return Record(at + 1, at + 1, cells)
         stop = min(len(self._lines), at + _RECORD_LINES_MAX)
         for end in range(at + 1, stop):
-            text += "\n" + self._lines[end]
+            text += self._sample.ends[end - 1] + self._lines[end]
             if self.style.quote not in self._lines[end]:
                 continue
             cells = self._splitter.split(text)
@@ -189,7 +193,7 @@ class Reading:
                 return Record(at + 1, end + 1, cells)
             if not self._splitter.is_open(text):
                 return Record(at + 1, at + 1, ())
-        if stop == len(self._lines) and not self._whole:
+        if stop == len(self._lines) and not self._sample.whole:
             return None
         return Record(at + 1, at + 1, ())
 

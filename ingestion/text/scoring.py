@@ -27,8 +27,12 @@ _SINGLE = (
 _WEAK = (" ", ":")
 _WEAK_LINES_SHARE = 0.6
 _LINES_SHARE = 0.03
+_DOUBLED_SHARE = 0.8
 _SPACED = (", ", "; ", " | ", "| ")
 _PRIOR_OF_LONGER = 0.985
+_PRIOR_OF_SPACES = 0.6
+"""Of spaces that make three columns and more: words come in twos more often."""
+
 _SYMBOLS = re.compile(r"[|~^#@$%&*!;:<>+=]{2,4}")
 _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
@@ -64,7 +68,9 @@ def score(reading: Reading) -> float:
     if not usual or (reading.width == 1 and reading.style.delimiter != ONE_COLUMN):
         return 0.0
     columns = _ONE_COLUMN_FACTOR if reading.width == 1 else (reading.width - 1) / reading.width
-    return share**2 * columns * _plausible(usual, reading.style) ** 2 * _prior(reading.style)
+    if reading.style.delimiter in _WEAK and _is_undivided_above(reading):
+        return 0.0
+    return share**2 * columns * _plausible(usual, reading.style) ** 2 * _prior(reading.style, reading.width)
 
 
 def hinted_delimiter(sample: Sample) -> str | None:
@@ -91,12 +97,12 @@ def _delimiters(sample: Sample) -> list[str]:
     lines = sample.head(_FIRST_LINES).filled
     found = []
     for delimiter in _SINGLE:
-        holding = [line for line in lines if delimiter in line]
+        holding = [line for line in lines if delimiter in line and not (delimiter == ":" and "://" in line)]
         if len(holding) < max(1, (_WEAK_LINES_SHARE if delimiter in _WEAK else _LINES_SHARE) * len(lines)):
             continue
-        runs = re.findall(f"{re.escape(delimiter)}+", "\n".join(holding))
-        always_doubled = all(len(run) % 2 == 0 for run in runs)
-        found.append(delimiter * 2 if always_doubled else delimiter)
+        runs = re.compile(f"{re.escape(delimiter)}+")
+        doubled = sum(all(len(run) % 2 == 0 for run in runs.findall(line)) for line in holding)
+        found.append(delimiter * 2 if doubled >= _DOUBLED_SHARE * len(holding) else delimiter)
     for longer in (*_SPACED, *_symbols(lines)):
         if longer not in found and sum(longer in line for line in lines) >= 0.5 * len(lines):
             found.append(longer)
@@ -141,6 +147,12 @@ def _shown(readings: Sequence[Reading], best: Reading) -> Reading:
     return max(shown, key=score, default=best)
 
 
+def _is_undivided_above(reading: Reading) -> bool:
+    """Whether a single word stands above the first record of the usual width: the header of another reading."""
+    first = next(place for place, record in enumerate(reading.records) if len(record.cells) == reading.width)
+    return first > 0 and len(reading.records[first - 1].cells) == 1
+
+
 def _is_remark(reading: Reading, cells: Sequence[str]) -> bool:
     return bool(cells) and cells[0][:1] == "#" and len(cells) != reading.width
 
@@ -182,6 +194,8 @@ def _worth(cell: str, splitter: Splitter) -> float:
     return plausibility(splitter.value(cell))
 
 
-def _prior(style: Style) -> float:
+def _prior(style: Style, width: int) -> float:
     prior = 1.0 if style.delimiter == ONE_COLUMN else _SINGLE.get(style.delimiter, _PRIOR_OF_LONGER)
+    if style.delimiter == " " and width > 2:
+        prior = _PRIOR_OF_SPACES
     return prior * _PRIOR_OF_QUOTE.get(style.quote, 1.0)

@@ -64,6 +64,11 @@ def test_a_code_page_is_told_by_its_letters_and_said(tmp_path: Path, words: str,
         assert (text.bad_lines[:], "code page" in text.notices[0]) == (text.bad_lines[:0], True)
 
 
+def test_control_characters_as_delimiters_do_not_hide_the_code_page(tmp_path: Path) -> None:
+    wanted = table(GREEK).replace(";", "\x01")
+    assert content(read(tmp_path, wanted.encode("cp1253"))) == wanted
+
+
 @pytest.mark.parametrize("words", ["", GERMAN, RUSSIAN, GREEK, POLISH])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_wide_encodings_are_told_with_and_without_a_mark(tmp_path: Path, words: str, encoding: str) -> None:
