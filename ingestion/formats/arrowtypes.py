@@ -199,7 +199,7 @@ def _wanted_nested(dtype: Type, exact: bool) -> Type | None:
 def _casts(dtype: Type, target: Type) -> bool:
     """Whether Arrow has this cast, which no table of its documentation says."""
     try:
-        stored(pa.array([], dtype), target)
+        stored(pa.nulls(0, dtype), target)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
         return False
     return True
