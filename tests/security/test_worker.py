@@ -1,6 +1,8 @@
 """Hostile input stays outside: the worker has no keys, has limits, and its end costs the file that caused it only."""
 
 import errno
+import gzip
+import io
 import json
 import os
 import resource
@@ -8,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +27,7 @@ from ingestion.options import DatasetPolicy
 from ingestion.parser import Parsed, Parser, ParseRequest, ParserLimits, Rejected
 from ingestion.protocol import Part, reply_json
 from tests.support import frozen
+from tests.support.formats import SAMPLES
 
 LIMITS = ParserLimits(memory_bytes=2 << 30, seconds_max=60)
 ROWS = 3_200_000
@@ -212,6 +216,27 @@ def test_a_machine_that_refuses_the_worker_its_files_costs_no_file(
         parser.parse(request(tmp_path))
     assert "make room" in raised.value.next
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format_", [*SAMPLES, "gz", "zip"])
+def test_a_machine_without_room_costs_no_file_of_any_format(parser: Parser, tmp_path: Path, format_: str) -> None:
+    """Whatever a reader writes on its way, and whichever library writes it."""
+    pid = started_worker(parser, tmp_path)
+    psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, (3, 3))
+    with pytest.raises(MachineError, match="File too large"):
+        parser.parse(request(tmp_path, packed(format_), f"in/table.{format_}"))
+    assert not (tmp_path / "out").exists()
+
+
+def packed(format_: str) -> bytes:
+    if format_ == "gz":
+        return gzip.compress(SAMPLES["csv"])
+    if format_ == "zip":
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a.csv", SAMPLES["csv"])
+        return buffer.getvalue()
+    return SAMPLES[format_]
 
 
 def test_a_full_disk_costs_no_file_and_leaves_nothing(parser: Parser, tmp_path: Path) -> None:
