@@ -1,61 +1,55 @@
-"""A reader's tables, read to the end, with their accounts closed."""
+"""The tables that a reader finds in a file, read as the worker reads them: written, counted and checked."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import polars as pl
 
-from ingestion.found import Found, Reader, Source
+from catalog.tables.schema import require_storable
+from ingestion.found import REJECTS, Found, Source
 from ingestion.options import ReadOptions
+from ingestion.readers import reader_of
+
+DATA = Path(__file__).parents[1] / "data" / "formats"
 
 
 @dataclass(frozen=True)
 class Table:
-    """What was found, with its rows (of which ``lines`` are those they begin on) and its rejects in memory."""
+    """A table that was found, its rows and its rejects."""
 
     found: Found
-    rows: list[dict[str, Any]]
-    lines: list[int]
-    rejects: list[tuple[int, str, str, str]]
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
 
     @property
-    def rules(self) -> list[tuple[int, str]]:
-        """The line and the rule of each reject."""
-        return [(line, rule) for line, rule, _, _ in self.rejects]
+    def values(self) -> list[dict[str, object]]:
+        return self.rows.drop("_line").to_dicts()
 
 
-def tables(
-    reader: Reader, data: bytes | str | Path, patches: Mapping[int, str] | None = None, **options: Any
-) -> list[Table]:
-    """All tables that a reader finds in these bytes; the rows and rejects of each must be its records."""
-    with TemporaryDirectory() as folder:
-        path = data if isinstance(data, Path) else Path(folder) / "landed"
-        if not isinstance(data, Path):
-            path.write_bytes(data.encode() if isinstance(data, str) else data)
-        scratch = Path(folder) / "scratch"
-        scratch.mkdir()
-        source = Source(path, path.name, scratch, ReadOptions(**options), patches or {})
-        return [_closed(found, scratch) for found in reader(source)]
+def tables(folder: Path, path: Path, format_: str, options: ReadOptions | None = None) -> list[Table]:
+    """All tables of a file. Each can be stored in Delta, has as many rows as records, and closes its own account."""
+    return [_table(folder, found) for found in reader_of(format_)(_source(folder, path, options))]
 
 
-def table(reader: Reader, data: bytes | str | Path, patches: Mapping[int, str] | None = None, **options: Any) -> Table:
-    """The only table that a reader finds."""
-    (found,) = tables(reader, data, patches, **options)
-    return found
+def main_table(folder: Path, name: str) -> Table:
+    """The first table of a file of the test data."""
+    return tables(folder, DATA / name, name.rpartition(".")[2].replace("arrows", "arrow").replace("zsav", "sav"))[0]
 
 
-def _closed(found: Found, scratch: Path) -> Table:
-    rows = found.rows.collect()
-    out = scratch / "written.parquet"
-    rows.write_parquet(out)
+def _source(folder: Path, path: Path, options: ReadOptions | None) -> Source:
+    return Source(path, path.name, folder, options or ReadOptions())
+
+
+def _table(folder: Path, found: Found) -> Table:
+    out = folder / f"found-{found.part}.parquet"
+    found.rows.sink_parquet(out, engine="streaming", maintain_order=True)
+    rows = pl.read_parquet(out)
+    require_storable(rows.schema)
+    assert rows.schema == found.rows.collect_schema()
+    assert found.records == rows.height + found.rejected
+    assert len(found.header) == rows.width - 1
     if found.check is not None:
         found.check(out)
-    rejects = pl.read_parquet(found.rejects) if found.rejects is not None else pl.DataFrame()
-    assert found.records == rows.height + rejects.height, "records are rows or rejects"
-    assert found.rejected == rejects.height
-    assert len(found.header) == rows.width - 1
-    assert set(rows.drop("_line").dtypes) <= {pl.String()}
-    return Table(found, rows.drop("_line").to_dicts(), rows["_line"].to_list(), rejects.rows())
+    rejects = pl.DataFrame(schema=REJECTS) if found.rejects is None else pl.read_parquet(found.rejects)
+    assert rejects.height == found.rejected
+    return Table(found, rows, rejects)
