@@ -4,6 +4,7 @@ A member's name is text, never a path of this machine: the caller says where the
 and not followed. Each archive is checked to its end, where Python's own readers stop at the first damage.
 """
 
+import errno
 import lzma
 import re
 import stat
@@ -12,6 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -37,6 +39,7 @@ _DAMAGE = (
     ValueError,
     OverflowError,
     struct.error,
+    RuntimeError,
 )
 
 
@@ -71,15 +74,13 @@ def measure_zip(path: Path, allowance: Allowance, depth: int = 1) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _require_sizes(archive.infolist(), path, allowance, depth)
-    except (*_DAMAGE, NotImplementedError):
+    except (*_DAMAGE, OSError):
         return
 
 
 def _zip_members(path: Path, allowance: Allowance, depth: int) -> Iterator[Member]:
-    try:
+    with _refusing_damage("the zip archive"):
         archive = zipfile.ZipFile(path)
-    except (*_DAMAGE, NotImplementedError) as error:
-        raise FileRefused("archive", f"the zip archive is damaged or cut off ({error}): drop it again") from None
     with archive:
         infos = archive.infolist()
         allowance.count(len(infos))
@@ -99,12 +100,8 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance
     def unpack(to: Path) -> None:
         if info.flag_bits & _ENCRYPTED:
             raise FileRefused("locked", "it is locked with a password: drop it without one")
-        try:
+        with _refusing_damage("it"):
             packed = archive.open(info)
-        except NotImplementedError as error:
-            raise FileRefused("archive", f"its compression is not read ({error}): pack it in the common way") from None
-        except (*_DAMAGE, RuntimeError) as error:
-            raise _damaged(error) from None
         with packed:
             _copy(packed, to, info.file_size)
         allowance.take(info.file_size, depth)
@@ -147,7 +144,9 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
 
 
 def _tar_members(path: Path, allowance: Allowance, depth: int) -> Iterator[Member]:
-    with _opened_tar(path) as archive:
+    with _refusing_damage("the tar archive"):
+        archive = tarfile.TarFile(path)
+    with archive:
         infos = _tar_infos(archive, path)
         allowance.count(len(infos))
         size_bytes = path.stat().st_size
@@ -157,19 +156,10 @@ def _tar_members(path: Path, allowance: Allowance, depth: int) -> Iterator[Membe
             yield Member(_tar_name(info), _tar_kind(info), _untar(archive, info, allowance, depth))
 
 
-def _opened_tar(path: Path) -> tarfile.TarFile:
-    try:
-        return tarfile.open(path, "r:")
-    except _DAMAGE as error:
-        raise _damaged(error, "the tar archive") from None
-
-
 def _tar_infos(archive: tarfile.TarFile, path: Path) -> list[tarfile.TarInfo]:
     """All headers. The reader takes a damaged one for the end: at the end there must be a block of zeros."""
-    try:
+    with _refusing_damage("the tar archive"):
         infos = list(islice(archive, MEMBERS_MAX + 1))
-    except _DAMAGE as error:
-        raise _damaged(error, "the tar archive") from None
     end = archive.offset
     with path.open("rb") as file:
         file.seek(end)
@@ -210,25 +200,30 @@ def _copy(packed: IO[bytes], to: Path, size_bytes: int) -> None:
     """Write a member, which must be as long as the archive says; what its reader raises is the fault of the file."""
     written = 0
     with to.open("wb") as out:
-        while piece := _piece(packed):
+        for piece in iter(lambda: _piece(packed), b""):
             written += out.write(piece)
     if written != size_bytes:
         raise FileRefused("archive", f"it has {written:,} bytes, {size_bytes:,} by the archive: drop it again")
 
 
 def _piece(packed: IO[bytes]) -> bytes:
-    try:
+    with _refusing_damage("it"):
         return packed.read(_PIECE_BYTES)
-    except _DAMAGE as error:
-        raise _damaged(error) from None
-    except OSError as error:
-        if error.errno is not None:  # bzip2's complaint of damage has no number, a disk's has
+
+
+@contextmanager
+def _refusing_damage(what: str) -> Iterator[None]:
+    """What Python's readers raise over a damaged archive is a `FileRefused` that names it."""
+    try:
+        yield
+    except NotImplementedError as error:
+        reason = f"{what} is packed in a way that is not read ({error}): pack it as usual"
+        raise FileRefused("archive", reason) from None
+    except (*_DAMAGE, OSError) as error:
+        # Bzip2's complaint has no number, a place before the file's beginning has this one, a disk's trouble another.
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
-        raise _damaged(error) from None
-
-
-def _damaged(error: Exception, what: str = "it") -> FileRefused:
-    return FileRefused("archive", f"{what} is damaged or cut off ({error}): drop it again")
+        raise FileRefused("archive", f"{what} is damaged or cut off ({error}): drop it again") from None
 
 
 def _printable(name: str) -> str:
