@@ -1,6 +1,7 @@
 """SPSS, Stata and SAS files: codes as codes, with what the file says of them in a codelist and in column metadata."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from ingestion.refusal import FileRefused
 _CELLS = 4_000_000
 _ROWS_MAX = 200_000
 _CODELIST = "codelist"
+_STATA_HEAD_BYTES = 64
 
 _ERRORS = (PyreadstatError, ReadstatError, UnicodeError, ValueError, TypeError, LookupError, ArithmeticError, OSError)
 
@@ -111,9 +113,10 @@ def read_xpt(source: Source) -> Iterator[Found]:
 
 
 def _found(program: _Program, source: Source) -> Iterator[Found]:
-    with refusing(program.what, *_ERRORS):
+    with _refusing(program):
         file = _opened(program, source)
         layout, notices = _surveyed(file)
+        notices += _unsaid_encoding(file, layout)
         records = _records(file)
         codelist = layout.codelist(file.meta)
     yield Found(
@@ -189,9 +192,32 @@ def _codes_declared(layout: Layout, meta: Any) -> int:
 
 
 def _frames(file: _File, layout: Layout) -> Iterator[pl.DataFrame]:
-    with refusing(file.program.what, *_ERRORS):
+    with _refusing(file.program):
         for values in file.pieces([variable.name for variable in layout.variables]):
             yield layout.frame(values)
+
+
+@contextmanager
+def _refusing(program: _Program) -> Iterator[None]:
+    """Raise `FileRefused` for what pyreadstat raises; text that cannot be decoded has a rule of its own."""
+    with refusing(program.what, *_ERRORS):
+        try:
+            yield
+        except (ReadstatError, UnicodeError) as error:
+            if not isinstance(error, UnicodeError) and "encoding" not in str(error):
+                raise
+            reason = f"the {program.what} has text in another encoding than it says: pin its encoding in lake.toml"
+            raise FileRefused("encoding", reason) from error
+
+
+def _unsaid_encoding(file: _File, layout: Layout) -> tuple[str, ...]:
+    """What is to be said of a file of Stata before version 14 that has text in it."""
+    with file.path.open("rb") as opened:
+        head = opened.read(_STATA_HEAD_BYTES)
+    is_silent = file.program is _DTA and (head[:1] != b"<" or b"<release>117" in head)
+    if not is_silent or file.encoding is not None or not any(variable.is_text for variable in layout.variables):
+        return ()
+    return ("Stata before version 14 does not say its text's encoding: it is read as Windows-1252",)
 
 
 def _dialect(meta: Any) -> dict[str, object]:
