@@ -94,8 +94,8 @@ class Absorber:
         told = []
         for entry in entries:
             twin = names.setdefault(entry.sha256, entry.file) if entry.sha256 in hashes and entry.sha256 else entry.file
-            is_new = entry.fate == Fate.INGESTED and entry.notice is None and twin != entry.file
-            told.append(replace(entry, notice=f"has the same bytes as {twin}") if is_new else entry)
+            same = [f"has the same bytes as {twin}"] if entry.fate == Fate.INGESTED and twin != entry.file else []
+            told.append(replace(entry, notice="; ".join([*same, *filter(None, [entry.notice])]) or None))
         return told
 
     def _known_bytes(self) -> dict[str, str]:

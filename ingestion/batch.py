@@ -21,7 +21,7 @@ from catalog.failpoints import reach
 from catalog.formats import opened, stored
 from catalog.ledger import Entry
 from catalog.objects import ObjectStore
-from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, without
+from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, difference, without
 from catalog.zones import TableName, Zone, parted
 from ingestion import account, landing
 from ingestion.absorb import Absorber, Heads
@@ -130,7 +130,7 @@ class Finisher:
             if made is not None or (head is None and share is None):
                 return made
             gone = without(self._tables, head, "_batch", agreed.leaving, None if share is None else share.schema)
-            if share is None and not gone.removed:
+            if not gone.removed and (share is None or _is_nothing(share, head)):
                 return None
             try:
                 return self._tables.commit(_change(manifest, name, share, head, gone))
@@ -189,6 +189,11 @@ def _change(manifest: Manifest, name: TableName, share: Share | None, head: Snap
         metadata={"format": FORMAT, "batch": manifest.name},
         columns=share.columns,
     )
+
+
+def _is_nothing(share: Share, head: Snapshot | None) -> bool:
+    """Whether a share brings neither rows nor columns to a table that is there."""
+    return head is not None and not share.files and not difference(head.schema, share.schema)
 
 
 def bronze_tables(objects: ObjectStore, dataset: str | None = None) -> list[TableName]:
