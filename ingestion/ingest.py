@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Several
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class Policy:
 
     ``dataset_of`` gives the dataset that a landing key belongs to; ``routed`` says that it is not the keys' own folders
     alone that tell. ``scratch`` is a folder for files in work, some hundred megabytes beside the largest raw file;
-    None: one of the system's. ``run`` names the run that this is a part of.
+    None: one of the system's. ``run`` names the run that this is a part of. ``parser`` is one that stays; None: each
+    ingest has its own, which goes with it.
     """
 
     limits: ParserLimits
@@ -43,6 +44,7 @@ class Policy:
     wait_s_max: float = 2.0
     scratch: Path | None = None
     run: str = ""
+    parser: Parser | None = None
 
     def of(self, dataset: str) -> DatasetPolicy:
         """What becomes of a dataset's files."""
@@ -114,10 +116,11 @@ def _tell(done: list[Finished], told: Callable[[Told], None]) -> list[Finished]:
 
 @contextmanager
 def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> Iterator[Finisher]:
-    """A finisher with a parser and a scratch folder, both gone afterwards."""
+    """A finisher with a scratch folder and a parser, both gone afterwards but for a parser that stays."""
     scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-", dir=policy.scratch))
+    own = Parser(scratch, policy.limits) if policy.parser is None else nullcontext(policy.parser)
     try:
-        with Parser(scratch, policy.limits) as parser:
+        with own as parser:
             workshop = Workshop(parser, scratch, told)
             yield Finisher(
                 tables,

@@ -12,15 +12,21 @@ import polars as pl
 from catalog.errors import UsageError
 from catalog.zones import dataset_of
 from ingestion.columns import LAKE_COLUMNS
+from ingestion.formats.signatures import ARCHIVES, STREAMS
 from ingestion.found import REJECTS
 from ingestion.options import DatasetPolicy
 from ingestion.parser import Parsed, Parser, ParserLimits, Rejected
 from ingestion.protocol import Part
 from lake.options import KEYS
 from lake.settings import Settings
+from lake.workspace import limits_of
 
 ROWS_SHOWN = 5
 REJECTS_SHOWN = 10
+
+_DEFAULT_LIMITS = ParserLimits(
+    int(float(KEYS["ingest.worker_memory_gb"].default) * 1e9), float(KEYS["ingest.worker_seconds_max"].default)
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ def inspect(path: str | Path, dataset: str | None = None, settings: Settings | N
         dataset = dataset_of(path.name) if settings is None else settings.routes().dataset_of(path.name)
     policy = DatasetPolicy() if settings is None else settings.policy(dataset)
     with tempfile.TemporaryDirectory(prefix="lake-inspect-") as scratch:
-        with Parser(Path(scratch), _limits(settings)) as parser:
+        limits = _DEFAULT_LIMITS if settings is None else limits_of(settings)
+        with Parser(Path(scratch), limits) as parser:
             made = parser.inspect(path, path.name, policy)
         return _inspection(path, dataset, made)
 
@@ -87,9 +94,10 @@ def pins(found: Inspection) -> dict[str, Any]:
     """The settings that pin what was found, by key."""
     if not found.tables:
         return {}
-    pinned: dict[str, Any] = {"format": found.format}
+    is_packed = found.format in (*STREAMS, *ARCHIVES)
+    pinned: dict[str, Any] = {} if is_packed else {"format": found.format}
     dialects = [table.dialect for table in found.tables if table.dialect.get("delimiter")]
-    if found.format in ("csv", "gz", "bz2", "xz", "zst", "zip", "tar") and dialects:
+    if dialects and (is_packed or found.format == "csv"):
         pinned |= _dialect_pins(dialects[0])
     sheets = [table.file.partition("#")[2] for table in found.tables]
     if found.format in ("xlsx", "xls", "xlsb", "ods") and len(sheets) > 1:
@@ -107,15 +115,6 @@ def _dialect_pins(dialect: Mapping[str, Any]) -> dict[str, Any]:
         return pinned | {"header_lines": 0, "names": list(dialect["columns"])}
     skipped = dialect.get("header_line", 1) - 1
     return pinned | ({"skip_lines": skipped} if skipped else {}) | {"header_lines": dialect.get("header_rows", 1)}
-
-
-def _limits(settings: Settings | None) -> ParserLimits:
-    if settings is None:
-        memory_gb, seconds = (
-            float(KEYS[f"ingest.{name}"].default) for name in ("worker_memory_gb", "worker_seconds_max")
-        )
-        return ParserLimits(int(memory_gb * 1e9), seconds)
-    return ParserLimits(int(settings.worker_memory_gb * 1e9), settings.worker_seconds_max)
 
 
 def _inspection(path: Path, dataset: str, made: Parsed | Rejected) -> Inspection:

@@ -17,13 +17,12 @@ from catalog.zones import TableName
 from ingestion.absorb import Read
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
-from ingestion.parser import ParserLimits
 from lake.heads import read_heads
 from lake.promote.runner import Outcome
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
 from lake.settings import Settings
-from lake.workspace import Workspace
+from lake.workspace import Workspace, limits_of
 
 TRIES_MAX = 3
 
@@ -85,7 +84,7 @@ def take_in(
 ) -> tuple[Finished, ...]:
     """Let files get into bronze, by the settings, with a scratch folder. Raises `UnsafeStore`, `StoreError`."""
     with scratch_folder(lake.settings.state) as scratch:
-        policy = replace(policy_of(lake.settings), scratch=scratch, run=signature.run)
+        policy = replace(policy_of(lake.settings), scratch=scratch, run=signature.run, parser=lake.parser)
         return tuple(take(lake.store, policy))
 
 
@@ -98,7 +97,7 @@ def require_safe(lake: Workspace) -> None:
 def policy_of(settings: Settings) -> Policy:
     """How files are taken in, by the settings."""
     return Policy(
-        limits=ParserLimits(int(settings.worker_memory_gb * 1e9), settings.worker_seconds_max),
+        limits=limits_of(settings),
         datasets={dataset: settings.policy(dataset) for dataset in settings.datasets},
         default=settings.policy(""),
         dataset_of=settings.routes().dataset_of,

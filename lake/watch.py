@@ -54,10 +54,11 @@ class Watch:
         No error ends it: each is said, and it is tried again.
         """
         until = None if seconds_max is None else time.monotonic() + seconds_max
-        while not self._stop.is_set() and (until is None or time.monotonic() < until):
-            if not self._complaint or time.monotonic() >= self._again_at:
-                self._look()
-            self._stop.wait(LOOK_SECONDS)
+        with self._lake.one_parser():
+            while not self._stop.is_set() and (until is None or time.monotonic() < until):
+                if not self._complaint or time.monotonic() >= self._again_at:
+                    self._look()
+                self._stop.wait(LOOK_SECONDS)
 
     def _look(self) -> None:
         """Work if something is in landing that was not there the last time, or that stayed there for a while."""

@@ -1,10 +1,14 @@
 """An open lake project: its settings, and the three parts of the catalog that the verbs work with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 from catalog.log import Log
 from catalog.objects import ObjectStore
 from catalog.tables import Tables
+from ingestion.parser import Parser, ParserLimits
+from lake.scratch import scratch_folder
 from lake.settings import Settings
 
 
@@ -13,6 +17,17 @@ class Workspace:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.parser: Parser | None = None
+
+    @contextmanager
+    def one_parser(self) -> Iterator[None]:
+        """Within, all ingests have the same parser, whose worker waits for the next file; for one thread."""
+        with scratch_folder(self.settings.state) as scratch, Parser(scratch, limits_of(self.settings)) as parser:
+            self.parser = parser
+            try:
+                yield
+            finally:
+                self.parser = None
 
     @cached_property
     def objects(self) -> ObjectStore:
@@ -31,3 +46,8 @@ class Workspace:
 
     def __repr__(self) -> str:
         return f"<lake {self.settings.name} in {self.settings.project}>"
+
+
+def limits_of(settings: Settings) -> ParserLimits:
+    """What one file may take of this machine."""
+    return ParserLimits(int(settings.worker_memory_gb * 1e9), settings.worker_seconds_max)

@@ -64,10 +64,8 @@ def _told(found: Inspection) -> str:
     told = [f"{found.path}: {found.format or 'refused'}, {found.path.stat().st_size:,} bytes, for {found.dataset}"]
     for name, reason in found.refused.items():
         told.append(f"  would be set aside{f', {name}' if name else ' whole'}: {reason}")
-    if found.kept:
-        told += [
-            "  no table: " + (", ".join(filter(None, found.kept)) or "it") + " would be kept as it is, byte for byte"
-        ]
+    if found.kept and not found.tables and not found.refused:
+        told.append("  no table: it would be kept as it is, byte for byte")
     told += [f"  note: {notice}" for notice in found.notices]
     for table in found.tables:
         told += ["", *_told_table(found, table)]

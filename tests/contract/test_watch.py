@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from catalog.objects import Endpoint
@@ -159,3 +160,17 @@ def test_a_file_is_noticed_within_a_second(lake: Lake) -> None:
         assert noticed[-1] - came < 1
     watch.stop()
     thread.join()
+
+
+def test_the_worker_waits_for_the_next_file(lake: Lake) -> None:
+    """What it takes to start one is not paid for every file; at the end it is gone."""
+    workers: list[int | None] = []
+    with lake.one_parser():
+        for n in range(2):
+            put(lake, f"prices/{n}.ndjson", f'{{"n": {n}}}\n')
+            lake.ingest()
+            assert lake.parser is not None
+            workers.append(lake.parser.worker_pid)
+    assert workers[0] == workers[1]
+    assert workers[0] is not None
+    assert not psutil.pid_exists(workers[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import UsageError
-from ingestion.formats.detect import ARCHIVES, RAW, STREAMS
+from ingestion.formats.signatures import ARCHIVES, RAW, STREAMS
 from ingestion.options import Column, DatasetPolicy, ReadOptions
 from ingestion.readers import READERS
 from ingestion.routing import Routes
