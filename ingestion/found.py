@@ -18,7 +18,8 @@ class Source:
     """A local file to read. ``name`` is its landing key, of which only the extension says anything.
 
     ``scratch`` is a folder for files in work, which is gone after the file. ``patches`` give records another text than
-    the file's, by the line (or row number) on which they begin: what a person mended in the quarantine.
+    the file's, by the line (or row number) on which they begin: what a person mended in the quarantine; those of its
+    parts, such as a sheet, are ``patches_apart``, by fragment.
     """
 
     path: Path
@@ -26,6 +27,11 @@ class Source:
     scratch: Path
     options: ReadOptions = field(default_factory=ReadOptions)
     patches: Mapping[int, str] = field(default_factory=dict)
+    patches_apart: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+    def patches_of(self, fragment: str) -> Mapping[int, str]:
+        """What a person mended of a part of the file."""
+        return self.patches_apart.get(fragment, self.patches)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,9 @@ class _Reading:
     def parsed(self, format_: str) -> Parsed:
         """What was read, as the reply."""
         made = self._result
+        named = {part.file for part in made.parts} | {refused.file for refused in made.refused}
+        for unused in sorted(self._request.patches.keys() - named):
+            self._notes.add("corrected, and not among what was read", unused)
         return Parsed(format_, tuple(made.parts), tuple(made.refused), tuple(made.kept), tuple(self._notes.lines()))
 
     def read(self, file: _File) -> str:
@@ -180,15 +183,21 @@ class _Reading:
         if format_ in _ZIPPED:
             measure_zip(file.path, self._allowance, file.depth)
         limits.limit_output([file.path])
-        patches = self._request.patches.get(self._named(file.fragment), {})
-        source = Source(file.path, file.name, file.scratch, self._options, patches)
         before = self._result.mark()
         try:
-            for found in reader_of(format_)(source):
+            for found in reader_of(format_)(self._source(file)):
                 self._write(file, found)
         except BaseException:
             self._result.back_to(before)
             raise
+
+    def _source(self, file: _File) -> Source:
+        """What the reader is given, with a person's corrections of this file and of its parts, such as a sheet."""
+        named = self._named(file.fragment)
+        inner = f"{named}/" if file.fragment else f"{named}#"
+        patches = self._request.patches
+        apart = {name.removeprefix(inner): lines for name, lines in patches.items() if name.startswith(inner)}
+        return Source(file.path, file.name, file.scratch, self._options, patches.get(named, {}), apart)
 
     def _write(self, file: _File, found: Found) -> None:
         """Write one table. One that is refused costs the file where it is the whole of it, else itself only."""

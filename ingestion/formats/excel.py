@@ -107,7 +107,7 @@ def _tables(
 
 def _surveyed(book: Workbook, name: str, source: Source) -> SheetTable | None:
     sheet = book.sheet(name)
-    return None if sheet is None else survey(sheet, source.options, source.patches)
+    return None if sheet is None else survey(sheet, source.options, source.patches_of(name))
 
 
 def _found(table: SheetTable, types: Sequence[pl.DataType], rejects: Path) -> Found:

@@ -276,6 +276,20 @@ def test_a_correction_goes_to_the_member_that_it_names(tmp_path: Path) -> None:
     assert pl.read_parquet(parsed.parts[1].path)["name"].to_list() == ["a", "mended"]
 
 
+def test_a_correction_of_what_is_not_read_is_told(tmp_path: Path) -> None:
+    parsed = read(tmp_path, TABLE, "a.csv", patches={"a.csv#x": {2: "9;z"}, "a.csv": {2: "8;y"}})
+    assert parsed.notices == ("corrected, and not among what was read: a.csv#x",)
+    assert pl.read_parquet(parsed.parts[0].path)["id"].to_list()[0] == "8"
+
+
+def test_a_correction_goes_to_the_sheet_that_it_names(tmp_path: Path) -> None:
+    data = book(One=[["id", "name"], [1, "a"], [2, "b"]], Two=[["id", "name"], [3, "c"], [4, "d"]])
+    for name, packed in (("book.xlsx#Two", data), ("all.zip#book.xlsx/Two", zipped(**{"book.xlsx": data}))):
+        parsed = read(tmp_path, packed, name.partition("#")[0], patches={name: {3: "4\tmended"}})
+        values = {part.file: pl.read_parquet(part.path)["name"].to_list() for part in parsed.parts}
+        assert values == {name.replace("Two", "One"): ["a", "b"], name: ["c", "mended"]}
+
+
 def test_a_pinned_format_is_that_of_the_members(tmp_path: Path) -> None:
     policy = DatasetPolicy(read=ReadOptions(format="csv"))
     parsed = read(tmp_path, zipped(**{"a.log": TABLE, "b.json": TABLE, "c.pdf": PDF}), "all.zip", policy)
