@@ -16,7 +16,6 @@ _YEAR = re.compile(r"(1[89]|20|21)\d\d")
 _INTEGER = re.compile(r"\d{1,9}")
 _SCALES = frozenset(["100", "1000", "1 000", "1.000", "1,000", "1000000", "1 000 000", "1.000.000", "1,000,000"])
 _STEPS_MIN = 3
-_YEAR_STEPS = (1, 2, 5, 10)
 _SAME_KIND_SHARE_MAX = 0.5
 _SAME_STEPS_SHARE_MAX = 0.2
 _ROWS_WITH_SHAPE_MIN = 3
@@ -48,7 +47,7 @@ class Body:
     def verdict(self, row: Row, *, is_first: bool = True) -> Verdict:
         """What a row has above the typed columns; open where it has nothing there.
 
-        Below the first row of a file, years above years are no names.
+        Only in the first row of a table an even sequence of integers can be names.
         """
         filled = [column for column in self.typed if not is_null(row[column])]
         if not filled:
@@ -64,24 +63,6 @@ class Body:
         """Whether some of a header's names are numbers or dates."""
         return any(is_number_or_date(row[column]) for column in self.typed)
 
-    def _are_headings(self, row: Row, columns: Sequence[int], is_first: bool) -> bool:
-        """Whether numbers or dates in a row are names: years or periods above other values, or an even sequence."""
-        cells = [row[column].strip() for column in columns]
-        kind = _kind(cells)
-        if kind is None or (kind is not _PERIOD and len(set(cells)) < len(cells)):
-            return False
-        if kind is not _INTEGER and self._share_of(kind, columns) < _SAME_KIND_SHARE_MAX:
-            return True
-        steps = _steps(cells) if is_first else None
-        if (
-            steps is None
-            or (kind is _YEAR and abs(steps[0]) not in _YEAR_STEPS)
-            or len(steps) < (_STEPS_MIN if kind is _INTEGER else 1)
-        ):
-            return False
-        same = sum(_steps([other[column].strip() for column in columns]) == steps for other in self._lower)
-        return same < _SAME_STEPS_SHARE_MAX * len(self._lower)
-
     def recurring(self, row: Row) -> str | None:
         """A cell of a row that is a value of its column further down; None where there is none."""
         others = [other for other in self.rows if _bare(other) != _bare(row)]
@@ -89,6 +70,31 @@ class Body:
             if not is_null(cell) and any(other[column] == cell for other in others):
                 return cell
         return None
+
+    def _are_headings(self, row: Row, columns: Sequence[int], is_first: bool) -> bool:
+        """Whether numbers or dates in a row are names: years or periods above other values, or an even sequence."""
+        cells = [row[column].strip() for column in columns]
+        kind = _kind(cells)
+        if kind is None or (kind is not _INTEGER and self._share_of(kind, columns) >= _SAME_KIND_SHARE_MAX):
+            return False
+        if kind is _PERIOD:
+            return True
+        is_named = self._has_names_beside(row)
+        steps = _steps(cells)
+        if kind is _YEAR:
+            return len(set(cells)) == len(cells) and (
+                is_named or (len(steps) > 0 and (min(steps) > 0 or max(steps) < 0))
+            )
+        if not is_first or not is_named or len(steps) < _STEPS_MIN or len(set(steps)) > 1 or steps[0] == 0:
+            return False
+        same = sum(_steps([other[column].strip() for column in columns]) == steps for other in self._lower)
+        return same < _SAME_STEPS_SHARE_MAX * len(self._lower)
+
+    def _has_names_beside(self, row: Row) -> bool:
+        """Whether a row has names, and none of the values further down, above the columns that hold text."""
+        named = [c for c in self.untyped if row[c].strip() and not is_number_or_date(row[c])]
+        values = {(column, other[column]) for other in self._lower for column in named}
+        return bool(named) and are_names([row[c] for c in named]) and not any((c, row[c]) in values for c in named)
 
     def has_shape_of(self, row: Row) -> bool | None:
         """Whether a row looks like the codes below it; None where there are no codes that always have one shape.
@@ -148,13 +154,11 @@ def _kind(cells: Sequence[str]) -> re.Pattern[str] | None:
     return _INTEGER if all(map(_INTEGER.fullmatch, cells)) else None
 
 
-def _steps(cells: Sequence[str]) -> tuple[int, ...] | None:
-    """The differences of neighbours, where all cells are integers and these are all the same and not 0."""
+def _steps(cells: Sequence[str]) -> tuple[int, ...]:
+    """The differences of neighbours, where all cells are integers."""
     if not all(map(_INTEGER.fullmatch, cells)):
-        return None
-    numbers = list(map(int, cells))
-    steps = tuple(right - left for left, right in pairwise(numbers))
-    return steps if len(set(steps)) == 1 and steps[0] != 0 else None
+        return ()
+    return tuple(int(right) - int(left) for left, right in pairwise(cells))
 
 
 def _shape(cell: str) -> str:

@@ -109,12 +109,12 @@ def _filled(row: Sequence[str]) -> int:
 
 
 def _is_title(row: Row) -> bool:
-    """Whether a row of the usual width has no more than one filled cell, as title lines of a spreadsheet have."""
-    if _filled(row) == 0:
-        return True
-    if len(row) >= _WIDTH_WITH_TITLES_MIN:
-        return _filled(row) == 1
-    return len(row) > 1 and _filled(row) == 1 and len(row[0].split()) >= _TITLE_WORDS_MIN
+    """Whether a row of the usual width is empty, or has words in its first cell alone, as titles in a sheet have."""
+    filled = _filled(row)
+    if filled != 1 or len(row) == 1:
+        return filled == 0
+    words = len(row[0].split())
+    return words >= (_TITLE_WORDS_MIN if len(row) < _WIDTH_WITH_TITLES_MIN else 2) and not is_number_or_date(row[0])
 
 
 def _pinned_names(top: _Top, options: ReadOptions) -> Header:
@@ -208,7 +208,7 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
     words = all(len(cell.strip()) >= _WORD_LETTERS_MIN for cell in row)
     if words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False:
         return True
-    is_label = len(above) > 1 and body.typed[0] == 0 and len(cells) == 1
+    is_label = len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0])
     return is_label or len(set(cells)) == len(body.typed) > 1
 
 
@@ -295,10 +295,10 @@ def _first_line(top: _Top, start: int) -> int:
 
 
 def _is_title_line(row: Row, width: int) -> bool:
-    if len(row) == width:
-        return _is_title(row)
-    words = len(row[0].split()) if row else 0
-    return len(row) == 1 and (width >= _WIDTH_WITH_TITLES_MIN or words >= _TITLE_WORDS_MIN)
+    """Whether a line above records is a title: not divided, though they are."""
+    if len(row) != 1 or width == 1:
+        return False
+    return width >= _WIDTH_WITH_TITLES_MIN or len(row[0].split()) >= _TITLE_WORDS_MIN
 
 
 def _said_of_titles(above: Sequence[Record]) -> tuple[str, ...]:

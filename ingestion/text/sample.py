@@ -18,6 +18,7 @@ SAMPLE_BYTES = 1 << 20
 SAMPLE_LINES = 1500
 
 _RECORD_LINES_MAX = 100
+_DIVIDED_SHARE = 0.4
 _LINE_END = re.compile(r"(\r\n|\n|\r)")
 _STAND_IN = "\ue000"
 
@@ -216,6 +217,12 @@ class Reading:
 
 
 def _modal(records: list[Record]) -> int:
-    """The width that most records have; of several such widths, that of the first of these records."""
+    """The width that most records have; of several such widths, that of the first of these records.
+
+    Where a good part of them is divided the others may be lines around a table, and do not count.
+    """
     widths = Counter(len(record.cells) for record in records if record.cells)
+    divided = Counter({width: count for width, count in widths.items() if width > 1})
+    if divided.total() >= _DIVIDED_SHARE * len(records):
+        widths = divided
     return max(widths, key=lambda width: widths[width], default=0)

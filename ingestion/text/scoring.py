@@ -21,13 +21,15 @@ _CELLS_SCORED_MAX = 2000
 _ONE_COLUMN_FACTOR = 0.3
 _RUN_RECORDS_MIN = 5
 _RUN_FACTOR = 0.95
+_AROUND_WEIGHT = 0.3
 _SINGLE = (
     dict.fromkeys(",;\t", 1.0) | dict.fromkeys("|\x01\x1e\x1f", 0.98) | dict.fromkeys("^~", 0.9) | {":": 0.4, " ": 0.35}
 )
 _WEAK = (" ", ":")
 _WEAK_LINES_SHARE = 0.6
 _LINES_SHARE = 0.03
-_DOUBLED_SHARE = 0.8
+_DOUBLED_SHARE = 0.6
+_QUOTED = re.compile(r'"[^"]*"')
 _SPACED = (", ", "; ", " | ", "| ")
 _PRIOR_OF_LONGER = 0.985
 _PRIOR_OF_SPACES = 0.6
@@ -59,18 +61,14 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
 
 def score(reading: Reading) -> float:
     """How good a table a reading makes, from 0 to 1."""
-    records = [record for record in reading.records if not _is_remark(reading, record.cells)]
-    if not records or reading.width == 0:
+    style, width = reading.style, reading.width
+    usual = [record.cells for record in reading.records if len(record.cells) == width]
+    if width == 0 or not usual or (width == 1 and style.delimiter != ONE_COLUMN) or _is_doubled(usual, style):
         return 0.0
-    widths = [len(record.cells) for record in records]
-    share = max(widths.count(reading.width), _RUN_FACTOR * _in_runs(widths)) / len(records)
-    usual = [record.cells for record in records if len(record.cells) == reading.width]
-    if not usual or (reading.width == 1 and reading.style.delimiter != ONE_COLUMN):
+    if style.delimiter in _WEAK and _is_undivided_above(reading):
         return 0.0
-    columns = _ONE_COLUMN_FACTOR if reading.width == 1 else (reading.width - 1) / reading.width
-    if reading.style.delimiter in _WEAK and _is_undivided_above(reading):
-        return 0.0
-    return share**2 * columns * _plausible(usual, reading.style) ** 2 * _prior(reading.style, reading.width)
+    columns = _ONE_COLUMN_FACTOR if width == 1 else (width - 1) / width
+    return _usual_share(reading) ** 2 * columns * _plausible(usual, style) ** 2 * _prior(style, width)
 
 
 def hinted_delimiter(sample: Sample) -> str | None:
@@ -101,8 +99,9 @@ def _delimiters(sample: Sample) -> list[str]:
         if len(holding) < max(1, (_WEAK_LINES_SHARE if delimiter in _WEAK else _LINES_SHARE) * len(lines)):
             continue
         runs = re.compile(f"{re.escape(delimiter)}+")
-        doubled = sum(all(len(run) % 2 == 0 for run in runs.findall(line)) for line in holding)
-        found.append(delimiter * 2 if doubled >= _DOUBLED_SHARE * len(holding) else delimiter)
+        outside = [_QUOTED.sub("", line) for line in holding]
+        doubled = sum(all(len(run) % 2 == 0 for run in runs.findall(line)) for line in outside)
+        found += [delimiter, delimiter * 2] if doubled >= _DOUBLED_SHARE * len(holding) else [delimiter]
     for longer in (*_SPACED, *_symbols(lines)):
         if longer not in found and sum(longer in line for line in lines) >= 0.5 * len(lines):
             found.append(longer)
@@ -151,6 +150,27 @@ def _is_undivided_above(reading: Reading) -> bool:
     """Whether a single word stands above the first record of the usual width: the header of another reading."""
     first = next(place for place, record in enumerate(reading.records) if len(record.cells) == reading.width)
     return first > 0 and len(reading.records[first - 1].cells) == 1
+
+
+def _is_doubled(usual: Sequence[Sequence[str]], style: Style) -> bool:
+    """Whether each second column is always empty: the delimiter is doubled."""
+    width = len(usual[0])
+    return len(style.delimiter) == 1 and width > 2 and width % 2 == 1 and not any(any(row[1::2]) for row in usual)
+
+
+def _usual_share(reading: Reading) -> float:
+    """The share of records that have the usual width, or stand in runs of another; lines around a table weigh less."""
+    records = [record for record in reading.records if not _is_remark(reading, record.cells)]
+    widths, width = [len(record.cells) for record in records], reading.width
+    first, last = widths.index(width), len(widths) - widths[::-1].index(width)
+    around = len(widths) - (last - first)
+    is_headed = are_names(reading.values(records[first]))
+    if is_headed and width > 1 and 0 < around <= last - first and set(widths[:first] + widths[last:]) <= {0, 1}:
+        share = 1 - _AROUND_WEIGHT * around / len(widths)
+        widths = widths[first:last]
+    else:
+        share = 1.0
+    return share * max(widths.count(width), _RUN_FACTOR * _in_runs(widths)) / len(widths)
 
 
 def _is_remark(reading: Reading, cells: Sequence[str]) -> bool:

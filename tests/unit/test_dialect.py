@@ -78,6 +78,13 @@ def test_each_quote_and_escape_is_found(file: Path, delimiter: str, quote: str, 
         ("a,,c\n1,,3\n2,5,4\n", ","),
         ("id;text\n" + "1;Well, this is, as they say, long, but fine\n2;Yes, I see\n3;No\n" * 3, ";"),
         ("a|b|c\n1||3\n2||4\n3|x|5\n", "|"),
+        ("id,id,id\nA000,,0\nA000,,0\nA000,,0\nA000,,0\n", ","),
+        ("# do not edit; see the manual\n\nid;;id;;id\nA000;;A000;;0\nA000;;A000;;0\nA000;;A000;;0\n", ";;"),
+        ('Total;;Total;;T\nid;;id;;id\nA000;;0;;plain\nA000;;0;;"a; b"\nA000;;0;;"a; b"\n', ";;"),
+        ("id id id\n0 0 1/000,0\n0 0 1/000,0\n0 0 1/000,0\n", " "),
+        ("id:id:id\nA000:A000:0\nA000:A000:0\nA000:A000:0\n", ":"),
+        ("Population by region\n" * 3 + "id::id\nA000::0\nid::id\nA000::0\nA000::0\n", "::"),
+        ("url\nhttp://a.org\nhttp://b.org\nhttp://c.org\n", ""),
     ],
 )
 def test_the_delimiter_is_the_one_that_makes_plausible_cells(file: Path, text: str, delimiter: str) -> None:

@@ -48,7 +48,7 @@ HEADINGS = [
         "line 1 is the header",
     ),
     case("country,2019\nDE,83.1\nFR,67.1\nIT,60\n", "country,2019", "1 1 2", "line 1 is the header"),
-    case("country,2019,2020\nDE,1950,2011\nFR,2001,1999\nIT,1999,1950\n", "country,2019,2020", "1 1 2", "header"),
+    case("c,2015,2018,2019\nDE,5,20,11\nFR,21,19,7\nIT,99,50,9\n", "c,2015,2018,2019", "1 1 2", "header"),
     case("id,pop,2019,2020\n1,5,6,7\n2,5,6,8\n3,1,2,3\n", "id,pop,2019,2020", "1 1 2", "header"),
     case("sex,0,1,2,3\nm,5,9,7,1\nf,5,1,8,2\n", "sex,0,1,2,3", "1 1 2", "header"),
     case("area,2020-Q1,2020-Q2\nA,5,6\nB,7,8\n", "area,2020-Q1,2020-Q2", "1 1 2", "header"),
@@ -57,6 +57,10 @@ HEADINGS = [
 ]
 
 WITHOUT = [
+    case("1950;1951\n1950;1950\n1950;1950\n", "column_1,column_2", "0 0 1", "no header row"),
+    case("A,1950,1951\nB,1950,1950\nC,1950,1950\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
+    case("0,,\n" + "0,0,0\n" * 9, "column_1,column_2,column_3", "0 0 1", "no header row"),
+    case(",,\n1,2,3\n4,5,6\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
     case("1,2\n3,4\n", "column_1,column_2", "0 0 1", "there is no header row"),
     case("2013-01-01,x\n2013-01-02,y\n", "column_1,column_2", "0 0 1", "numbers or dates as the lines below"),
     case("DE,2019,2020\nFR,2020,2021\nIT,2018,2019\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
@@ -145,6 +149,20 @@ def test_footers_and_repeated_headers_do_not_hide_the_header(tmp_path: Path) -> 
     rows = "".join(f"{number},x,{number}\n" for number in range(8))
     dialect = judged(tmp_path, f"id,name,n\n{rows}id,name,n\n{rows}\nSource: survey,,\nNote\n")
     assert (dialect.header, dialect.first_line) == (("id", "name", "n"), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("id,name,value\n1,Ann,10\n2,Bob,20\n3,Cid,30\n4,Dora,40\nid,name,value\n5,E,5\n", ("id", "name", "value")),
+        ("id,name,value\n1,Ann,10\n2,Bob,20\n\ufeffid,name,value\n1,Ann,10\n2,Bob,20\n", ("id", "name", "value")),
+        ("id,id,id\nA000,A000,0\nid,id,id\nA000,A000,0\nA000,A000,0\n", ("id", "id", "id")),
+        ("id,id,id,id,id\n,,,,0\nid,id,id,id,id\n,,,,0\n,,,,0\n", ("id",) * 5),
+        ("Statistical Office,\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
+    ],
+)
+def test_a_repeated_header_is_one(tmp_path: Path, text: str, header: tuple[str, ...]) -> None:
+    assert judged(tmp_path, text).header == header
 
 
 def test_the_first_of_several_tables_names_the_columns(tmp_path: Path) -> None:
