@@ -94,7 +94,7 @@ def pins(found: Inspection) -> dict[str, Any]:
     """The settings that pin what was found, by key."""
     if not found.tables:
         return {}
-    is_packed = found.format in (*STREAMS, *ARCHIVES)
+    is_packed = found.format.rpartition(".")[2] in (*STREAMS, *ARCHIVES)
     pinned: dict[str, Any] = {} if is_packed else {"format": found.format}
     dialects = [table.dialect for table in found.tables if table.dialect.get("delimiter")]
     if dialects and (is_packed or found.format == "csv"):

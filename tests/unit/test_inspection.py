@@ -1,5 +1,6 @@
 """Inspecting files: what is said is what an ingest would do, and the lines for lake.toml pin just that."""
 
+import gzip
 import tempfile
 from pathlib import Path
 
@@ -56,6 +57,17 @@ def test_what_is_pinned_is_what_was_found(tmp_path: Path, text: str) -> None:
         table.first_rows.to_dicts() for table in found.tables
     ]
     assert again.toml() == found.toml()
+
+
+def test_of_a_compressed_file_what_it_holds_is_pinned(tmp_path: Path) -> None:
+    path = tmp_path / "cpi.csv.gz"
+    path.write_bytes(gzip.compress(TITLED.encode()))
+    found = lake.inspect(path)
+    assert found.format == "csv.gz"
+    (tmp_path / "lake.toml").write_text(found.toml(), encoding="utf-8")
+    again = lake.inspect(path, settings=Settings.load(tmp_path, {}))
+    assert again.tables[0].first_rows.to_dicts() == found.tables[0].first_rows.to_dicts()
+    assert 'delimiter = ";"' in again.toml()
 
 
 def test_the_settings_decide(tmp_path: Path) -> None:
