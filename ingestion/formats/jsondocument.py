@@ -117,8 +117,8 @@ def _require_records(path: Path, array: Place, count: int) -> None:
 
 def _table(source: Source, text: Text, batches: Iterable[Batch], origin: Origin, shape: Shape) -> Found:
     table = RecordTable(source, f"records-{origin.number}", shape)
-    patches = dict(source.patches)
-    bad_lines = frozenset(text.bad_lines) - source.patches.keys()
+    patches = dict(source.patches_apart.get(origin.part, {}) if origin.part else source.patches)
+    bad_lines = frozenset(text.bad_lines) - patches.keys()
     for batch, is_alone in _alone(batches):
         table.take(_records(batch, is_alone, bad_lines, patches))
     return table.found(origin)

@@ -1,6 +1,5 @@
 """The brackets, commas and colons of JSON text that stand outside its strings, and how deep: found without parsing."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from ingestion.text.blocks import Bytes, Flags, Offsets
 QUOTE, COMMA, COLON = 0x22, 0x2C, 0x3A
 OPENERS, CLOSERS = b"{[", b"}]"
 
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_BACKSLASH = 0x5C
 _OPENS, _CLOSES, _DIVIDES = 1, -1, 2
 
 _ROLES = np.zeros(256, np.int8)
@@ -59,8 +58,11 @@ class MarkScanner:
 
     def take(self, block: bytes) -> Marks:
         """The marks of the next block."""
-        body = np.frombuffer(self._without_escapes(block), np.uint8)
-        inside = np.bitwise_xor.accumulate((body == QUOTE).view(np.uint8)).view(np.bool_)
+        body = np.frombuffer(block, np.uint8)
+        is_quote = body == QUOTE
+        if self._escaped or b"\\" in block:
+            is_quote[self._escaped_in(body)] = False
+        inside = np.bitwise_xor.accumulate(is_quote.view(np.uint8)).view(np.bool_)
         if self.in_string:
             inside = ~inside
         at = np.flatnonzero((_ROLES[body] != 0) & ~inside)
@@ -73,12 +75,14 @@ class MarkScanner:
             self.in_string = bool(inside[-1])
         return Marks(at, byte, depth, inside)
 
-    def _without_escapes(self, block: bytes) -> bytes:
-        """The block, of the same length, without backslashes and what they escape."""
-        if self._escaped and block:
-            block = b"_" + block[1:]
-            self._escaped = False
-        if b"\\" in block:
-            block = _ESCAPE.sub(b"__", block)
-            self._escaped = block.endswith(b"\\")
-        return block
+    def _escaped_in(self, body: Bytes) -> Offsets:
+        """Which bytes are taken by a backslash before them; of a run of backslashes every second one is."""
+        at: Offsets = np.flatnonzero(body == _BACKSLASH)
+        at = at[at > 0] if self._escaped else at
+        order = np.arange(at.size)
+        begin = np.maximum.accumulate(np.where(np.diff(at, prepend=-2) != 1, order, 0))
+        taken: Offsets = at[(order - begin) % 2 == 0] + 1
+        if self._escaped:
+            taken = np.insert(taken, 0, 0)
+        self._escaped = bool(taken.size) and int(taken[-1]) == body.size
+        return taken[taken < body.size]

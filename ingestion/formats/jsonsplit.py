@@ -19,7 +19,7 @@ from ingestion.text.blocks import Flags, Offsets
 
 MEMBERS_MAX = 10_000
 
-_HEAD_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 12
 _OBJECT = ord("{")
 _CLOSER = {"{": b"}", "[": b"]"}
 _KEY = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:', re.DOTALL)

@@ -23,6 +23,8 @@ Value: TypeAlias = Any
 """Text, a number's literal (bytes), True, False, None, or a list or dict of values."""
 
 _FEW = 64
+_JOINED_BYTES_MAX = 8 << 20
+_BLOCK_BYTES = 1 << 20
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _TYPE_NAMES = {
     str: "string",
@@ -151,6 +153,8 @@ def as_texts(values: Sequence[Value], types: Counter[str]) -> Sequence[str | byt
 
 def _decode_together(items: Sequence[bytes]) -> list[Value | Fault] | None:
     """The values of texts that are parsed as one array; None where that could hide what is wrong with one of them."""
+    if sum(map(len, items)) > _JOINED_BYTES_MAX:
+        return None
     joined = b",".join(items)
     if _SURROGATE.search(joined):
         return None
@@ -217,4 +221,6 @@ def _decode_one(item: bytes) -> Value | Fault:
 def _is_too_deep(text: bytes) -> bool:
     if text.count(b"[") + text.count(b"{") <= DEPTH_MAX:
         return False
-    return bool(MarkScanner().take(text).depth.max() > DEPTH_MAX)
+    scanner = MarkScanner()
+    blocks = (text[begin : begin + _BLOCK_BYTES] for begin in range(0, len(text), _BLOCK_BYTES))
+    return any(bool((scanner.take(block).depth > DEPTH_MAX).any()) for block in blocks)

@@ -11,7 +11,7 @@ from xml.parsers import expat
 from ingestion.formats.textkind import wide_encoding
 from ingestion.refusal import FileRefused
 
-TOKEN_BYTES_MAX = 32 << 20
+TOKEN_BYTES_MAX = 16 << 20
 
 _CHUNK_BYTES = 1 << 18
 _TEXT_BYTES = 1 << 16

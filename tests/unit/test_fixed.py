@@ -10,7 +10,7 @@ from ingestion.formats import lines
 from ingestion.formats.fixed import read_fixed
 from ingestion.options import Column
 from ingestion.refusal import FileRefused
-from tests.support.found import table
+from tests.support.texttables import table
 
 FILES = Path(__file__).parents[1] / "data" / "formats"
 LAYOUT = (Column("id", 1, 3), Column("name", 5, 5), Column("value", 10, 4))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.formats.jsonfile import read_geojson, read_json, read_ndjson
-from tests.support.found import table
+from tests.support.texttables import table
 
 FILES = Path(__file__).parents[1] / "data" / "formats"
 POINT = '{"type":"Point","coordinates":[6.950,50.94]}'

@@ -8,7 +8,7 @@ from ingestion.formats import lines
 from ingestion.formats.jsonfile import read_json, read_ndjson
 from ingestion.found import Reader
 from ingestion.refusal import FileRefused
-from tests.support.found import table, tables
+from tests.support.texttables import table, tables
 
 FILES = Path(__file__).parents[1] / "data" / "formats"
 
@@ -193,6 +193,14 @@ def test_a_record_of_a_document_is_mended_where_its_line_says_which() -> None:
     found = table(read_json, together, {1: '{"a": 2}'})
     assert [row["a"] for row in found.rows] == ["1", "2", "3"]
     assert found.rules == [(1, "json")]
+
+
+def test_what_is_mended_in_one_array_is_not_mended_in_another() -> None:
+    data = '{"rows": [{"a": 1}, {"a": ?}], "years": [{"y": ?}]}'
+    main, years = tables(read_json, data, {1: '{"a": 2}'})
+    assert ([row["a"] for row in main.rows], years.rules) == (["1", "2"], [(1, "json")])
+    main, years = tables(read_json, data, patches_apart={"years": {1: '{"y": 2024}'}})
+    assert (main.rules, years.rows) == ([(1, "json")], [{"y": "2024"}])
 
 
 def test_jq() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingestion.formats import lines
 from ingestion.formats.jsonfile import read_json, read_ndjson
-from tests.support.found import table
+from tests.support.texttables import table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingestion.formats.xmlfile import read_xml
 from ingestion.refusal import FileRefused
-from tests.support.found import table, tables
+from tests.support.texttables import table, tables
 
 FILES = Path(__file__).parents[1] / "data" / "formats"
 
