@@ -8,14 +8,14 @@ mended. At the end the account of lines and bytes must close.
 import codecs
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
 
 from ingestion.refusal import FileRefused
 from ingestion.text.account import LineAccount
-from ingestion.text.blocks import Offsets
+from ingestion.text.blocks import Flags
 from ingestion.text.cells import is_note
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect
@@ -35,23 +35,33 @@ _COMMENTS_KEPT_MAX = 100
 _COMMENT_CHARACTERS_MAX = 1000
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Piece:
-    """Whole lines of the file: the first has a number and an offset; the ``last`` piece ends with the file."""
+    """Whole lines of the file, the first of which has a number and an offset.
+
+    ``kept`` are lines to copy as they stand, ``skipped`` those that are no record, ``records`` the accepted ones among
+    the others, by the line on which they begin.
+    """
 
     lines: Lines
     number: int
     offset: int
-    last: bool
+    kept: Flags
+    skipped: Flags
+    records: dict[int, list[bytes]] = field(default_factory=dict)
+
+    def consume(self, begin: int, end: int) -> None:
+        """Lines that a record takes are nothing by themselves."""
+        if end > begin:
+            self.kept[begin:end] = self.skipped[begin:end] = False
 
 
 @dataclass(frozen=True)
 class _Note:
     """A record that is a footer unless a record that is none follows."""
 
-    fields: list[bytes]
+    record: Accepted
     number: int
-    lines: int
     raw: bytes
 
 
@@ -99,66 +109,58 @@ class CarefulReader:
                     raise _endless(number)
                 continue
             is_ended = pending[cut - 1 : cut] in {b"\n", b"\r"}
-            piece = _Piece(Lines(pending[:cut] if is_ended else pending + b"\n", self._rules), number, offset, last)
-            taken = self._take(piece)
-            consumed = min(int(piece.lines.starts[taken]), cut)
+            lines = Lines(pending[:cut] if is_ended else pending + b"\n", self._rules)
+            taken = self._take(lines, number, offset, last)
+            consumed = min(int(lines.starts[taken]), cut)
             self.account.size_bytes += consumed
             number, offset, pending = number + taken, offset + consumed, pending[consumed:]
 
-    def _take(self, piece: _Piece) -> int:
+    def _take(self, lines: Lines, number: int, offset: int, last: bool) -> int:
         """Read the records of a piece; how many of its lines are done with: not a record that may go on behind it."""
-        at, lines = 0, piece.lines
         longest = int(np.argmax(np.diff(lines.starts)))
         if lines.starts[longest + 1] - lines.starts[longest] > RECORD_BYTES_MAX:
-            raise _endless(piece.number + longest)
-        skipped, apart = self._divide(piece)
-        for line in apart.tolist():
+            raise _endless(number + longest)
+        apart, skipped = self._divide(lines, number, offset)
+        piece = _Piece(lines, number, offset, ~(apart | skipped), skipped)
+        at, taken = 0, len(lines)
+        for line in np.flatnonzero(apart).tolist():
             if line < at:
                 continue
-            verdict = self._judge.of_line(lines, line, piece.number + line, piece.last)
+            verdict = self._judge.of_line(lines, line, number + line, last)
             if verdict is None:
-                self._copy(piece, at, line, skipped)
-                return int(line)
-            self._copy(piece, at, line, skipped)
-            self._settle(self._patch(verdict, piece.number + line), piece, line)
+                taken = line
+                break
             at = line + verdict.lines
-        self._copy(piece, at, len(lines), skipped)
-        return len(lines)
+            piece.consume(line + 1, at)
+            self._settle(self._patch(verdict, number + line), piece, line)
+        piece.consume(taken, len(lines))
+        self._keep(piece)
+        return taken
 
-    def _divide(self, piece: _Piece) -> tuple[Offsets, Offsets]:
-        """The lines that are nothing at the beginning of a record, and those that the tokeniser is to read."""
-        lines = piece.lines
+    def _divide(self, lines: Lines, number: int, offset: int) -> tuple[Flags, Flags]:
+        """The lines that the tokeniser is to read, and those that are nothing at the beginning of a record."""
         skipped = lines.is_comment & ~lines.is_divided
         if self._rules.width > 1:
             skipped |= lines.is_blank
         apart = ~lines.is_sound | lines.is_apart | lines.is_comment
-        apart[lines.starts[:-1] + piece.offset >= self._footer_offset] = True
-        apart[numbered(self._text.bad_lines, piece.number, len(lines))] = True
+        apart[lines.starts[:-1] + offset >= self._footer_offset] = True
+        apart[numbered(self._text.bad_lines, number, len(lines))] = True
         for row in self._head.rows:
             apart[lines.equal_to(row.raw)] = True
             apart[lines.equal_to(codecs.BOM_UTF8 + row.raw)] = True
             apart[lines.quoted_like(row.cells)] = True
-        apart[numbered(self._patched, piece.number, len(lines))] = True
-        apart &= ~skipped
-        return np.flatnonzero(skipped), np.flatnonzero(apart)
+        apart[numbered(self._patched, number, len(lines))] = True
+        return apart & ~skipped, skipped
 
-    def _copy(self, piece: _Piece, begin: int, end: int, skipped: Offsets) -> None:
-        """Copy lines up to another, but for those that are nothing, which are counted."""
-        if begin == end:
-            return
-        low, high = np.searchsorted(skipped, [begin, end])
-        which = np.arange(begin, end)
-        if high > low:
-            comments = skipped[low:high][piece.lines.is_comment[skipped[low:high]]]
-            for line in comments[: _COMMENTS_KEPT_MAX - len(self.comments)].tolist():
-                self.comments[piece.number + line] = piece.lines.raw(line, line + 1).decode()[:_COMMENT_CHARACTERS_MAX]
-            self.account.comments += comments.size
-            self.account.blank += int(high - low) - comments.size
-            which = np.delete(which, skipped[low:high] - begin)
-        if which.size:
-            self._release_notes()
-            self._clean.copy(piece.lines, which, piece.number)
-            self.account.rows += which.size
+    def _keep(self, piece: _Piece) -> None:
+        """Write the rows of a piece that is done with, and count its lines that are no records."""
+        self._clean.take(piece.lines, piece.kept, piece.records, piece.number)
+        self.account.rows += int(np.count_nonzero(piece.kept))
+        comments = np.flatnonzero(piece.skipped & piece.lines.is_comment)
+        for line in comments[: _COMMENTS_KEPT_MAX - len(self.comments)].tolist():
+            self.comments[piece.number + line] = piece.lines.raw(line, line + 1).decode()[:_COMMENT_CHARACTERS_MAX]
+        self.account.comments += comments.size
+        self.account.blank += int(np.count_nonzero(piece.skipped)) - comments.size
 
     def _patch(self, verdict: Verdict, number: int) -> Verdict:
         """The verdict on the text that was given for the record on a line, or the one on the record itself."""
@@ -170,37 +172,37 @@ class CarefulReader:
 
     def _settle(self, verdict: Verdict, piece: _Piece, at: int) -> None:
         number = piece.number + at
-        is_patched = number in self._patches
-        if not is_patched and numbered(self._text.bad_lines, number, verdict.lines).size:
+        is_bad = len(self._text.bad_lines) > 0 and number not in self._patches
+        if is_bad and numbered(self._text.bad_lines, number, verdict.lines).size:
             reason = f"the record on line {number} holds bytes that are not {self._text.encoding}"
             verdict = Rejected("encoding", reason, verdict.lines, piece.lines.raw(at, at + verdict.lines))
         if isinstance(verdict, Rejected):
             self._reject(verdict, number)
-        elif piece.offset + piece.lines.starts[at] >= self._footer_offset and _is_footer(verdict.fields):
-            raw = piece.lines.raw(at, at + verdict.lines)
-            self._notes.append(_Note(verdict.fields, number, verdict.lines, raw))
-        else:
-            self._release_notes()
-            self._accept(verdict, number)
+            return
+        if piece.offset + piece.lines.bounds[at][0] >= self._footer_offset and _is_footer(verdict.fields):
+            self._notes.append(_Note(verdict, number, piece.lines.raw(at, at + verdict.lines)))
+            return
+        for note in self._notes:
+            self._accept(note.record, piece, note.number)
+        self._notes.clear()
+        self._accept(verdict, piece, number)
 
-    def _accept(self, accepted: Accepted, number: int) -> None:
-        self._clean.add(accepted.fields, number)
+    def _accept(self, accepted: Accepted, piece: _Piece, number: int) -> None:
+        """A row; a note that turned out to be one may stand above the piece."""
         self.account.rows += accepted.lines
+        if number < piece.number:
+            self._clean.add(accepted.fields, number)
+        else:
+            piece.records[number - piece.number] = accepted.fields
 
     def _reject(self, rejected: Rejected, number: int) -> None:
         self._rejects.add(number, rejected.rule, rejected.message, rejected.raw.decode())
         self.account.rejects += rejected.lines
 
-    def _release_notes(self) -> None:
-        """Records that read like notes are rows where others follow."""
-        for note in self._notes:
-            self._accept(Accepted(note.fields, note.lines), note.number)
-        self._notes.clear()
-
     def _settle_notes(self) -> None:
         for note in self._notes:
             reason = f"line {note.number} looks like a note below the table"
-            self._reject(Rejected("footer", reason, note.lines, note.raw), note.number)
+            self._reject(Rejected("footer", reason, note.record.lines, note.raw), note.number)
         self._notes.clear()
 
     def _measured(self) -> tuple[int, int]:

@@ -5,7 +5,7 @@ record's number and its physical line, one wherever the lines do not simply go o
 """
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ingestion.text.account import Account
+from ingestion.text.blocks import Flags, Offsets
 from ingestion.text.lines import Lines
 from ingestion.text.tokens import Grammar
 
@@ -67,22 +68,28 @@ class CleanFile:
 
     def add(self, fields: Sequence[bytes], line: int) -> None:
         """Write one record that begins on a line."""
-        quote = self.quote
-        cells = [quote + field.replace(quote, quote * 2) + quote for field in fields]
-        self._file.write(self.delimiter.join(cells) + b"\n")
+        self._file.write(self._written(fields))
         self.value_bytes += sum(map(len, fields))
         self._went_on(np.array([line]))
 
-    def copy(self, lines: Lines, which: npt.NDArray[np.intp], first_line: int) -> None:
-        """Write lines that are records by themselves; the first of ``lines`` has the number ``first_line``."""
-        if not which.size:
-            return
-        self._file.write(self._copied(lines, which))
-        sizes = lines.ends[which] - lines.starts[which]
+    def take(self, lines: Lines, kept: Flags, records: Mapping[int, Sequence[bytes]], number: int) -> None:
+        """Write the records of some lines: lines that are kept as they stand, and others by the line they begin on.
+
+        The first of the lines has the number ``number``.
+        """
+        which = np.flatnonzero(kept)
+        written = [self._written(fields) for fields in records.values()]
+        self._file.write(
+            self._woven(self._copied(lines, which), lines, which, dict(zip(records, written, strict=True)))
+        )
         structure = (self._width - 1) * len(self._grammar.delimiter) * which.size
         structure += int(lines.quotes[which].sum() - lines.doubled[which].sum())
-        self.value_bytes += int(sizes.sum()) - structure
-        self._went_on(which + first_line)
+        self.value_bytes += int((lines.ends[which] - lines.starts[which]).sum()) - structure
+        self.value_bytes += sum(len(field) for fields in records.values() for field in fields)
+        begins = np.concatenate((which, np.fromiter(records, np.intp, len(records))))
+        begins.sort()
+        if begins.size:
+            self._went_on(begins + number)
 
     def frame(self, columns: Sequence[str]) -> pl.LazyFrame:
         """The records as text columns of these names, with the line of each; to be called when all are written."""
@@ -121,29 +128,49 @@ class CleanFile:
         self.last_line = int(lines[-1])
         self._line_less_record = self.last_line - (self.records - 1)
 
-    def _copied(self, lines: Lines, which: npt.NDArray[np.intp]) -> bytes:
+    def _written(self, fields: Sequence[bytes]) -> bytes:
+        quote = self.quote
+        divider = quote + self.delimiter + quote
+        return quote + divider.join([field.replace(quote, quote * 2) for field in fields]) + quote + b"\n"
+
+    def _woven(self, copied: bytes, lines: Lines, which: Offsets, written: Mapping[int, bytes]) -> bytes:
+        """The text of copied lines with other records at their places among them."""
+        if not written:
+            return copied
+        shortened = (self._width - 1) * (len(self._grammar.delimiter) - len(self.delimiter))
+        sizes = lines.ends[which] - lines.starts[which] + 1 - shortened
+        offsets = np.concatenate(([0], np.cumsum(sizes)))
+        cuts = offsets[np.searchsorted(which, np.fromiter(written, np.intp, len(written)))].tolist()
+        parts = [copied[: cuts[0]]]
+        for record, begin, end in zip(written.values(), cuts, [*cuts[1:], len(copied)], strict=True):
+            parts += (record, copied[begin:end])
+        return b"".join(parts)
+
+    def _copied(self, lines: Lines, which: Offsets) -> bytes:
         """The text of lines with this file's delimiter and line ends."""
-        first, behind = which[0], which[-1] + 1
-        begin, end = int(lines.starts[first]), int(lines.starts[behind])
-        replaced = len(self._grammar.delimiter) > 1
-        if behind - first == which.size and not replaced:
+        if not which.size:
+            return b""
+        begin, end = int(lines.starts[which[0]]), int(lines.starts[which[-1] + 1])
+        is_run = which[-1] + 1 - which[0] == which.size
+        if is_run and len(self._grammar.delimiter) <= 1:
             text = lines.text[begin:end]
         else:
             text = self._picked(lines, which, begin, end)
         return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
-    def _picked(self, lines: Lines, which: npt.NDArray[np.intp], begin: int, end: int) -> bytes:
+    def _picked(self, lines: Lines, which: Offsets, begin: int, end: int) -> bytes:
         """The bytes of lines that do not all follow each other, a delimiter of several bytes made one."""
-        body = lines.body[begin:end].copy()
-        chosen = np.zeros(len(lines), np.bool_)
-        chosen[which] = True
         first, behind = which[0], which[-1] + 1
-        kept = np.repeat(chosen[first:behind], np.diff(lines.starts[first : behind + 1]))
-        size = len(self._grammar.delimiter)
+        chosen = np.zeros(behind - first, np.bool_)
+        chosen[which - first] = True
+        kept = np.repeat(chosen, np.diff(lines.starts[first : behind + 1]))
+        body, size = lines.body[begin:end], len(self._grammar.delimiter)
         if size > 1:
             low, high = np.searchsorted(lines.delimiters, [begin, end])
             at = lines.delimiters[low:high] - begin
+            body = body.copy()
             body[at] = self.delimiter[0]
             for step in range(1, size):
                 kept[at + step] = False
-        return body[kept].tobytes()
+        picked: bytes = body[kept].tobytes()
+        return picked

@@ -4,6 +4,7 @@ Each line is judged as if a record began on it. Lines that are records of the ri
 nothing that needs a closer look, can be copied in bulk; all others are for the tokeniser.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,11 @@ class Lines:
 
     def __len__(self) -> int:
         return self.starts.size - 1
+
+    @cached_property
+    def bounds(self) -> list[tuple[int, int]]:
+        """Where each line starts and its text ends, as plain numbers, for one line at a time."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=False))
 
     @cached_property
     def ends(self) -> Offsets:
@@ -89,11 +95,11 @@ class Lines:
 
     def line_of(self, offset: int) -> int:
         """The line in which an offset stands."""
-        return int(np.searchsorted(self.starts, offset, "right")) - 1
+        return bisect_right(self.bounds, (offset, self.body.size)) - 1
 
     def raw(self, begin: int, end: int) -> bytes:
         """The text of the lines from one to before another, without the last line end."""
-        return self.text[self.starts[begin] : self.ends[end - 1]]
+        return self.text[self.bounds[begin][0] : self.bounds[end - 1][1]]
 
     def equal_to(self, line: bytes) -> Offsets:
         """The lines whose text is this one: compared byte by byte, the most telling ones first."""

@@ -89,10 +89,15 @@ class Grammar:
         return re.compile(rb"\\(" + b"|".join(meant) + rb")")
 
     @cached_property
+    def _escape(self) -> bytes:
+        """A pattern: a backslash with what may be escaped by it, or with anything else."""
+        return rb"\\(?:\r\n|%b.)" % (re.escape(self.delimiter) + b"|" if self.delimiter else b"")
+
+    @cached_property
     def _plain_end(self) -> re.Pattern[bytes]:
         """What ends an unquoted field: an escape that only seems to, a delimiter, a line end, or a stray quote."""
         ends = [rb"\r\n|\n|\r", *(re.escape(mark) for mark in (self.delimiter, self.quote) if mark)]
-        return re.compile((rb"\\(?:\r\n|.)|" if self.escapes else b"") + b"|".join(ends), re.DOTALL)
+        return re.compile(b"|".join([*([self._escape] if self.escapes else []), *ends]), re.DOTALL)
 
     @cached_property
     def _quoted_end(self) -> re.Pattern[bytes]:
@@ -101,6 +106,21 @@ class Grammar:
         only_seems = {"backslash": rb"\\(?:\r\n|.)|", "double": quote * 2 + b"|", "none": b""}
         return re.compile(only_seems[self.escape] + quote, re.DOTALL)
 
+    @cached_property
+    def _field(self) -> re.Pattern[bytes]:
+        """A field, quoted or plain, with the delimiter or line end behind it, or the end of the text."""
+        quote, delimiter = re.escape(self.quote), re.escape(self.delimiter)
+        within = {"backslash": rb"(?:[^\\%b]++|\\.)*+", "double": b"(?:[^%b]++|%b%b)*+", "none": b"[^%b]*+"}[
+            self.escape
+        ]
+        within = within.replace(b"%b", quote)
+        quoted = b"%b(%b)%b" % (quote, within, quote) if quote else b"(?!)()"
+        plain = rb"[^\r\n%b%b]" % (quote, rb"\\" if self.escapes else b"")
+        plain = b"(?!%b)%b" % (delimiter, plain) if delimiter else plain
+        plain = b"%b|%b" % (plain, self._escape) if self.escapes else plain
+        dividers = rb"\r\n|\n|\r|\Z" + (b"|" + delimiter if delimiter else b"")
+        return re.compile(b"(?:%b|((?:%b)*+))(%b)" % (quoted, plain, dividers), re.DOTALL)
+
     def record(self, text: bytes, at: int) -> Token:
         """The record that begins at an offset of a text."""
         line_end = LINE_END.search(text, at)
@@ -108,6 +128,25 @@ class Grammar:
         line = text[at:stop]
         if not (self.quote and self.quote in line) and not (self.escapes and b"\\" in line):
             return Record(line.split(self.delimiter) if self.delimiter else [line], end)
+        return self._sound(text, at) or self._judged(text, at)
+
+    def _sound(self, text: bytes, at: int) -> Record | None:
+        """The record at an offset, each field found in one go; None where there is none, or that is not certain."""
+        fields = []
+        while (found := self._field.match(text, at)) is not None:
+            quoted, plain, divider = found.groups()
+            value = plain if quoted is None else quoted
+            if quoted is not None and self.escape == "double":
+                value = value.replace(self.quote * 2, self.quote)
+            fields.append(self._meant(value))
+            at = found.end()
+            if not divider and self.escapes and text[-1:] in {b"\r", b"\n"}:
+                return None
+            if not divider or divider != self.delimiter:
+                return Record(fields, at)
+        return None
+
+    def _judged(self, text: bytes, at: int) -> Token:
         try:
             return self._record(text, at)
         except _Malformed as malformed:

@@ -62,10 +62,10 @@ class Judge:
 
         None where that depends on what comes behind these lines; there is nothing behind the ``last`` ones.
         """
-        if lines.ends[at] == lines.starts[at]:
+        begin, end = lines.bounds[at]
+        if begin == end:
             reason = f"line {number} is blank: in a table of one column, perhaps a missing value"
             return Rejected("blank", reason, 1, b"")
-        begin = int(lines.starts[at])
         if self.comment and lines.text.startswith(self.comment, begin):
             reason = f"line {number} begins like a comment, but holds the delimiter"
             return Rejected("comment", reason, 1, lines.raw(at, at + 1))
@@ -120,7 +120,7 @@ class Judge:
     def _of_faulty_line(self, reason: str, lines: Lines, at: int, last: bool) -> Verdict | None:
         """A line with a stray quote: alone, unless it may open a field that one of the next few lines may close."""
         behind: int | None = at + 1
-        if self._may_open(lines.text[lines.starts[at] : lines.ends[at]]):
+        if self._may_open(lines.raw(at, at + 1)):
             behind = self._behind_closing(lines, at, last)
         return None if behind is None else self._quote_fault(reason, lines, at, behind)
 
@@ -133,7 +133,7 @@ class Judge:
         while line <= at + _TELLING_LINES:
             if line == len(lines):
                 return at + 1 if last else None
-            token = self.grammar.record(lines.text, int(lines.starts[line]))
+            token = self.grammar.record(lines.text, lines.bounds[line][0])
             if isinstance(token, Unclosed):
                 return at + 1 if last or self._is_beyond(lines, line) else None
             if isinstance(token, Fault):
@@ -166,7 +166,7 @@ class Judge:
         for line in (np.flatnonzero(apart) + begin).tolist():
             if count >= _TELLING_LINES:
                 break
-            token = self.grammar.record(lines.text[lines.starts[line] : lines.ends[line]], 0)
+            token = self.grammar.record(lines.raw(line, line + 1), 0)
             count += isinstance(token, Record) and len(token.fields) == self.width
         return count
 
@@ -184,7 +184,7 @@ class Judge:
         """Whether a line that is no record by itself has a quote where a field may end."""
         if self._sound(lines, at, at + 1):
             return False
-        return self._closing.search(lines.text, int(lines.starts[at]), int(lines.ends[at])) is not None
+        return self._closing.search(lines.text, *lines.bounds[at]) is not None
 
     @cached_property
     def _closing(self) -> re.Pattern[bytes]:
