@@ -11,6 +11,7 @@ import fastavro
 import polars as pl
 import pyarrow as pa
 import zstandard
+from fastavro.schema import SchemaParseException, UnknownType
 
 from ingestion.formats.arrowtypes import StoredColumns, stored_columns
 from ingestion.formats.avroblocks import Container, open_container, unread
@@ -23,6 +24,8 @@ _BATCH_ROWS = 10_000
 _VALUE = "value"
 
 _ERRORS = (
+    SchemaParseException,
+    UnknownType,
     EOFError,
     OSError,
     ValueError,

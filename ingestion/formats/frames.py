@@ -9,6 +9,7 @@ from polars.io.plugins import register_io_source
 from ingestion.refusal import FileRefused
 
 _SAID_CHARACTERS_MAX = 300
+_PANIC = "PanicException"
 
 
 def lazy(schema: pl.Schema, frames: Callable[[], Iterator[pl.DataFrame]]) -> pl.LazyFrame:
@@ -49,14 +50,16 @@ def _numbered(frame: pl.DataFrame, seen: int) -> pl.DataFrame:
 def refusing(what: str, *errors: type[BaseException]) -> Iterator[None]:
     """Turn what a library raises on a broken file into a `FileRefused` that says which kind of file is broken.
 
-    An error with the system's error number is the machine's, and is left as it is.
+    So is a panic of a library in Rust: each library has an exception of its own for it, of this name. An error with the
+    system's error number is the machine's, and is left as it is.
     """
     try:
         yield
     except FileRefused:
         raise
-    except errors as error:
-        if isinstance(error, OSError) and error.errno is not None:
+    except BaseException as error:
+        is_expected = isinstance(error, errors) or type(error).__name__ == _PANIC
+        if not is_expected or (isinstance(error, OSError) and error.errno is not None):
             raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:_SAID_CHARACTERS_MAX]
         reason = f"the {what} cannot be read ({said}): it is damaged or incomplete; ask for it again"

@@ -1,5 +1,6 @@
 """SPSS, Stata and SAS files: codes as codes, with what the file says of them in a codelist and in column metadata."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _CELLS = 4_000_000
 _ROWS_MAX = 200_000
 _CODELIST = "codelist"
 _STATA_HEAD_BYTES = 64
+_STATA_BEGIN, _STATA_END = b"<stata_dta>", b"</stata_dta>"
 
 _ERRORS = (PyreadstatError, ReadstatError, UnicodeError, ValueError, TypeError, LookupError, ArithmeticError, OSError)
 
@@ -116,7 +118,7 @@ def _found(program: _Program, source: Source) -> Iterator[Found]:
     with _refusing(program):
         file = _opened(program, source)
         layout, notices = _surveyed(file)
-        notices += _unsaid_encoding(file, layout)
+        notices += _unsaid_encoding(file, layout) + _lost_codes(file)
         records = _records(file)
         codelist = layout.codelist(file.meta)
     yield Found(
@@ -140,6 +142,7 @@ def _found(program: _Program, source: Source) -> Iterator[Found]:
 
 
 def _opened(program: _Program, source: Source) -> _File:
+    _whole(program, source.path)
     encoding = source.options.encoding
     _, meta = program.read(str(source.path), metadataonly=True, encoding=encoding, output_format="dict")
     if not meta.column_names:
@@ -218,6 +221,26 @@ def _unsaid_encoding(file: _File, layout: Layout) -> tuple[str, ...]:
     if not is_silent or file.encoding is not None or not any(variable.is_text for variable in layout.variables):
         return ()
     return ("Stata before version 14 does not say its text's encoding: it is read as Windows-1252",)
+
+
+def _lost_codes(file: _File) -> tuple[str, ...]:
+    """What is to be said of variables of Stata whose codes have names somewhere, but not in this file.
+
+    The names stand at the end of the file, and ReadStat says nothing where they are cut off.
+    """
+    if file.program is not _DTA:
+        return ()
+    lost = [(name, said) for name, said in file.meta.variable_to_label.items() if said not in file.meta.value_labels]
+    return tuple(f"variable {name!r} has a codelist {said!r} that the file does not hold" for name, said in lost)
+
+
+def _whole(program: _Program, path: Path) -> None:
+    """Raise `FileRefused` where a file of Stata from version 13 on does not end as all of them do."""
+    with path.open("rb") as file:
+        is_tagged = program is _DTA and file.read(len(_STATA_BEGIN)) == _STATA_BEGIN
+        file.seek(-min(len(_STATA_END), path.stat().st_size), os.SEEK_END)
+        if is_tagged and file.read() != _STATA_END:
+            raise FileRefused("parser", "the Stata file has no end: it was cut off; ask for it again")
 
 
 def _dialect(meta: Any) -> dict[str, object]:
