@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ingestion.formats import lines
 from ingestion.formats.jsonfile import read_json, read_ndjson
+from ingestion.refusal import FileRefused
 from tests.support.texttables import table
 
 
@@ -118,3 +119,24 @@ def test_a_damaged_line_costs_itself_only(records: list[dict[str, object]], data
             assert {key: row[key] for key in record} == {key: as_text(value) for key, value in record.items()}
         if line not in seen and text.strip(" \t"):
             assert (line, text) in [(rejected, raw) for rejected, _, _, raw in found.rejects]
+
+
+@settings(max_examples=80, deadline=None)
+@given(RECORDS.filter(all), st.data())
+def test_a_damaged_document_is_refused_or_loses_nothing(records: list[dict[str, object]], data: st.DataObject) -> None:
+    texts = [written(record, escaped=False) for record in records]
+    number = data.draw(st.integers(0, len(texts) - 1))
+    at = data.draw(st.integers(0, len(texts[number]) - 1))
+    junk = data.draw(st.sampled_from(["", '"', '""', "{", "}", "[]", "},{", ",", "\\", ":", '"x":1,']))
+    damaged = [*texts, '{"sound":1}']
+    damaged[number] = texts[number][:at] + junk + texts[number][at + data.draw(st.integers(0, 3)) :]
+    try:
+        found = table(read_json, '[{"sound":1},\n' + ",\n".join(damaged) + "]")
+    except FileRefused:
+        return
+    rows = dict(zip(found.lines, found.rows, strict=True))
+    for line, (text, record) in enumerate(zip(texts, records, strict=True), start=2):
+        if line - 2 != number and not any(text in raw for _, _, _, raw in found.rejects):
+            row = dict(zip(found.found.header, rows[line].values(), strict=True))
+            values = {key: as_text(value) for key, value in record.items()}
+            assert {key: value for key, value in row.items() if value is not None or key in values} == values
