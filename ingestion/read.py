@@ -28,6 +28,9 @@ from ingestion.refusal import FileRefused
 from ingestion.selection import Notes, empty_folders, reason_to_skip
 from ingestion.write import write_part
 
+_NO_RECORDS = ("footer", "header")
+"""Rules of lines that are set aside and are no bad records: notes below a table, and its header once more."""
+
 _ZIPPED = ("xlsx", "xlsb", "ods")
 
 _log = logging.getLogger("ingestion.worker")
@@ -241,18 +244,20 @@ class _Reading:
 
 
 def _require_tolerable(part: Part, policy: DatasetPolicy) -> None:
-    """Raise `FileRefused` where more records are bad than the policy allows."""
+    """Raise `FileRefused` where more records are bad than the policy allows; a footer is no bad record."""
     if part.rejects is None:
         return
-    if policy.bad_rows_max is not None and part.rejected > policy.bad_rows_max:
+    rejects = pl.scan_parquet(part.rejects, glob=False).filter(~pl.col("rule").is_in(_NO_RECORDS))
+    bad = rejects.select(pl.len()).collect().item()
+    if policy.bad_rows_max is not None and bad > policy.bad_rows_max:
         allowed = f"{policy.bad_rows_max:,} may be"
-    elif part.rejected > policy.bad_share_max * part.records:
+    elif bad > policy.bad_share_max * part.records:
         allowed = f"{policy.bad_share_max:.2%} may be"
     else:
         return
-    line, message = pl.scan_parquet(part.rejects, glob=False).select("line", "message").head(1).collect().row(0)
-    bad = f"{part.rejected:,} of {part.records:,} records are bad, {allowed}"
-    raise FileRefused("tolerance", f"{bad}; the first, on line {line}: {message}", line=line)
+    line, message = rejects.select("line", "message").head(1).collect().row(0)
+    reason = f"{bad:,} of {part.records:,} records are bad, {allowed}; the first, on line {line}: {message}"
+    raise FileRefused("tolerance", reason, line=line)
 
 
 def _joined(*fragments: str) -> str:

@@ -20,7 +20,7 @@ MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", "zst"),
         (rb".{257}ustar", "tar"),
         (rb"Obj\x01", "avro"),
-        (rb"ARROW1\x00\x00|FEA1.*\x00", "arrow"),
+        (rb"ARROW1\x00\x00|FEA1.*\x00|\xff{4}..\x00\x00.\x00{3}", "arrow"),
         (rb"\$FL[23]@\(#\)", "sav"),
         (rb"<stata_dta>|[\x69\x6c\x6e\x6f\x71\x72\x73][\x01\x02]\x01", "dta"),
         (rb"\x00{12}\xc2\xea\x81\x60\xb3\x14\x11\xcf\xbd\x92\x08\x00\x09\xc7\x31\x8c\x18\x1f\x10\x11", "sas7bdat"),

@@ -46,6 +46,12 @@ def arrow() -> bytes:
     return buffer.getvalue()
 
 
+def arrow_stream() -> bytes:
+    buffer = io.BytesIO()
+    pl.DataFrame({"a": [1]}).write_ipc_stream(buffer)
+    return buffer.getvalue()
+
+
 def orc_file() -> bytes:
     buffer = io.BytesIO()
     orc.write_table(pa.table({"a": [1]}), buffer)
@@ -66,6 +72,7 @@ XLS = OLE + "Workbook\0".encode("utf-16-le")
     [
         (parquet(), "parquet"),
         (arrow(), "arrow"),
+        (arrow_stream(), "arrow"),
         (orc_file(), "orc"),
         (b"Obj\x01\x04\x14avro.codec", "avro"),
         (b"\x1f\x8b\x08\x00", "gz"),

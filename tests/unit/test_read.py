@@ -268,6 +268,17 @@ def test_a_file_with_more_bad_records_than_its_policy_allows_waits_whole(
     assert [(refused.rule, refused.file) for refused in parsed.refused] == [("tolerance", "all.zip#a.csv")]
 
 
+@pytest.mark.parametrize(
+    ("data", "rule"), [(b"id;a;b;c\n1;x;y;z\nSource: the office;;;\n", "footer"), (b"id;a\n1;x\nid;a\n", "header")]
+)
+def test_a_footer_is_no_bad_record(tmp_path: Path, data: bytes, rule: str) -> None:
+    """It waits in quarantine, and its file does not."""
+    [part] = read(tmp_path, data, "a.csv").parts
+    assert (part.rows, part.rejected) == (1, 1)
+    assert part.rejects is not None
+    assert pl.read_parquet(part.rejects)["rule"].to_list() == [rule]
+
+
 def test_a_correction_goes_to_the_member_that_it_names(tmp_path: Path) -> None:
     data = zipped(**{"a.csv": b"id;name\n1;a\n2\n", "b.csv": b"id;name\n1;a\n2\n"})
     policy = DatasetPolicy(bad_share_max=1)
