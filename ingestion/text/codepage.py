@@ -16,7 +16,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PROBE = "a1,;\t|\"'\r\n"
 _ACCENTED = re.compile(
     r"[^\W\d_a-zA-Z\xaa\xb2\xb3\xb5\xb9\xba\xbc-\xbe]"
-    r"|(?<=[^\W\d_])[^\x00-\x7f\xa0\xad·´‘’–—](?=[^\W\d_])"
+    r"|(?<=[^\W\d_])[^\x00-\x7f\xa0\xad·´‘’–—…•](?=[^\W\d_])"
 )
 """Letters beyond ASCII, without superscripts and fractions; and what stands between letters as a letter would."""
 

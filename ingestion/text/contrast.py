@@ -10,6 +10,7 @@ from ingestion.text.cells import is_name, is_null, is_number, is_number_or_date
 Row = Sequence[str]
 
 _TYPED_SHARE = 0.95
+_CELLS_WITH_MISFIT_MIN = 6
 _HEADER_ROWS_MAX = 8
 _BOM = "\ufeff"
 _YEAR = re.compile(r"(1[89]|20|21)\d\d")
@@ -124,7 +125,7 @@ class Body:
 
     def _is_typed(self, column: int) -> bool:
         cells = [row[column] for row in self._lower if not is_null(row[column])]
-        misfits_max = (1 - _TYPED_SHARE) * len(cells)
+        misfits_max = max((1 - _TYPED_SHARE) * len(cells), len(cells) >= _CELLS_WITH_MISFIT_MIN)
         misfits = 0
         for cell in cells:
             misfits += not is_number_or_date(cell)

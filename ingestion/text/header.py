@@ -92,7 +92,8 @@ def _top(reading: Reading, records: list[Record]) -> _Top:
     usual = [place for place, record in enumerate(records) if len(record.cells) == width]
     step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
     chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
-    filled = [row for row in (reading.values(records[place]) for place in chosen) if not _is_title(row)]
+    values = [reading.values(records[place]) for place in chosen]
+    filled = [row for row in values if not _is_title(row) and not _is_note_alone(row)]
     usual = usual[:_TOP_ROWS_MAX]
     first = records[: usual[-1] + 1] if usual else records[:_TOP_ROWS_MAX]
     return _Top(
@@ -115,6 +116,10 @@ def _is_title(row: Row) -> bool:
         return filled == 0
     words = len(row[0].split())
     return words >= (_TITLE_WORDS_MIN if len(row) < _WIDTH_WITH_TITLES_MIN else 2) and not is_number_or_date(row[0])
+
+
+def _is_note_alone(row: Row) -> bool:
+    return len(row) > 1 and _filled(row) == 1 and is_note(row[0])
 
 
 def _pinned_names(top: _Top, options: ReadOptions) -> Header:
@@ -205,11 +210,17 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
         return True
     if all(cell.startswith(_UNITS) for cell in cells):
         return True
+    if not _are_distinct(_joined(above)) and all(map(is_name, row)) and _are_distinct(_joined([*above, row])):
+        return True
     words = all(len(cell.strip()) >= _WORD_LETTERS_MIN for cell in row)
     if words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False:
         return True
     is_label = len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0])
     return is_label or len(set(cells)) == len(body.typed) > 1
+
+
+def _are_distinct(names: Sequence[str]) -> bool:
+    return len({name.strip().lower() for name in names}) == len(names)
 
 
 def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
