@@ -5,6 +5,7 @@ import pytest
 from catalog import failpoints
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
+from tests.faults.samples import sample
 from tests.faults.victim import start_ingest, was_killed
 from tests.support.stores import SERVERS, Stores, lake_on
 
@@ -21,6 +22,8 @@ def _fill(bench: Bench, dataset: str) -> None:
     bench.drop(f"{dataset}/bad.csv", UNREADABLE[0])
     bench.drop(f"{dataset}/gone.csv", readable(6))
     bench.delete(f"{dataset}/gone.csv")
+    for number, form in enumerate(("dirty csv", "zip", "xlsx", "parquet", "xml")):
+        bench.drop(f"{dataset}/form {number}.csv", sample(form, 10 * number, 10 * number + 1).body)
 
 
 @pytest.mark.parametrize(("server", "time"), [(server, time) for time, server in enumerate(SERVERS, start=1)])

@@ -9,6 +9,7 @@ from catalog.errors import LakeError, StoreError
 from catalog.objects import Endpoint
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
+from tests.faults.samples import sample
 from tests.faults.victim import start_ingest, was_killed
 from tests.support.proxy import Proxy, Request
 
@@ -17,7 +18,8 @@ STEPS = {
     "archive": ("PUT", r"bronze/raw/a/"),
     "outcome": ("PUT", r"/outcome\.json"),
     "data": ("PUT", r"bronze/tables/a/part-"),
-    "account": ("PUT", r"/account-"),
+    "rejects": ("PUT", r"/rejects-"),
+    "account": ("PUT", r"/account\.json"),
     "bronze": ("PUT", r"bronze/tables/a/_delta_log/"),
     "quarantine": ("PUT", r"tables/quarantine/_delta_log/"),
     "ledger": ("PUT", r"tables/ledger/_delta_log/"),
@@ -36,6 +38,7 @@ def _fill(bench: Bench) -> None:
     bench.drop("a/3.csv", readable(4))
     bench.delete("a/3.csv")
     bench.drop("a/4.csv", readable(5))
+    bench.drop("a/5.csv", sample("dirty csv", 6).body)
 
 
 def test_a_lost_reply_to_each_write_of_a_batch(endpoint: Endpoint, proxy: Proxy) -> None:

@@ -9,6 +9,7 @@ from ingestion.ingest import Policy, ingest
 from ingestion.parser import ParserLimits
 from tests.faults.bench import LIMITS, Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
+from tests.faults.samples import FORMS, sample
 from tests.faults.victim import start_ingest, was_killed
 from tests.support.proxy import Proxy
 
@@ -24,6 +25,7 @@ def test_three_at_once_one_of_them_dying(endpoint: Endpoint) -> None:
             bench.drop(f"{dataset}/same.csv", readable(number))
             bench.drop(f"{dataset}/{number}.csv", readable(number, f"more {number}"))
             bench.drop(f"{dataset}/bad.csv", rng.choice(UNREADABLE))
+            bench.drop(f"{dataset}/form.csv", sample(rng.choice(list(FORMS)), number, "form").body)
         doomed = (None, rng.randint(1, 2 * len(failpoints.POINTS)))
         processes = [start_ingest(endpoint, armed=armed) for armed in (doomed, None, None)]
         killed = [was_killed(process) for process in processes]
@@ -44,12 +46,12 @@ def test_two_who_finish_at_once_leave_nothing_to_do(endpoint: Endpoint) -> None:
 
 
 def test_two_who_disagree_about_a_file(fast_endpoint: Endpoint) -> None:
-    """Limits strike one of two ingesters: what the first to commit says of the file is what stands everywhere."""
+    """Limits strike one of two ingesters: what the first says who writes its account down is what stands everywhere."""
     bench = Bench(fast_endpoint)
     bench.drop("a/1.csv", readable(1))
     hurried = Policy(ParserLimits(LIMITS.memory_bytes, seconds_max=0), wait_s_max=0)
     with Proxy(fast_endpoint) as proxy:
-        proxy.on_request(lambda _: ingest(bench.tables, hurried), "PUT", r"bronze/tables/a/_delta_log/")
+        proxy.on_request(lambda _: ingest(bench.tables, hurried), "PUT", r"/account\.json")
         [batch] = Bench(proxy.endpoint).ingest()
     [entry] = bench.ledger()
     assert batch.entries == (entry,)
