@@ -188,19 +188,24 @@ class _Reading:
         limits.limit_output([file.path])
         before = self._result.mark()
         try:
-            for found in reader_of(format_)(self._source(file)):
+            for found in reader_of(format_)(self._source(file, format_)):
                 self._write(file, found)
         except BaseException:
             self._result.back_to(before)
             raise
 
-    def _source(self, file: _File) -> Source:
-        """What the reader is given, with a person's corrections of this file and of its parts, such as a sheet."""
+    def _source(self, file: _File, format_: str) -> Source:
+        """What the reader is given, with a person's corrections of this file and of its parts, such as a sheet.
+
+        The file has its format for a suffix, which some libraries look at.
+        """
+        path = file.scratch / f"source.{format_}"
+        path.symlink_to(file.path.absolute())
         named = self._named(file.fragment)
         inner = f"{named}/" if file.fragment else f"{named}#"
         patches = self._request.patches
         apart = {name.removeprefix(inner): lines for name, lines in patches.items() if name.startswith(inner)}
-        return Source(file.path, file.name, file.scratch, self._options, patches.get(named, {}), apart)
+        return Source(path, file.name, file.scratch, self._options, patches.get(named, {}), apart)
 
     def _write(self, file: _File, found: Found) -> None:
         """Write one table. One that is refused costs the file where it is the whole of it, else itself only."""

@@ -13,12 +13,15 @@ import pytest
 
 from ingestion.columns import LAKE_COLUMNS
 from ingestion.formats.detect import detect
+from ingestion.formats.signatures import BINARY_EXTENSIONS
 from ingestion.options import DatasetPolicy, ReadOptions
 from ingestion.protocol import Parsed, ParseRequest
 from ingestion.read import read_file
+from ingestion.refusal import FileRefused
 from tests.support.formats import ROWS, SAMPLES
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
+DATA = Path(__file__).parents[1] / "data" / "formats"
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +77,33 @@ def test_an_archive_of_all_formats_is_read(tmp_path: Path) -> None:
     for format_ in SAMPLES:
         part = next(part for file, part in by_file.items() if file.startswith(f"all.zip#{format_}.{format_}"))
         assert values(part.path) == ROWS
+
+
+REFUSED = {"password.ods": "password", "password.xls": "password", "password.xlsx": "password"}
+REFUSED |= {"sheetjs.xlsb": "format", "frame.R.txt": "dialect"}
+
+
+@pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
+def test_a_file_that_another_program_made_is_read_or_says_why(tmp_path: Path, path: Path) -> None:
+    """Every record of it is once in the rows or once among the rejects; no scratch file is left."""
+    if path.name in REFUSED:
+        with pytest.raises(FileRefused) as raised:
+            read(tmp_path, path.read_bytes(), path.name)
+        assert raised.value.rule == REFUSED[path.name]
+        return
+    parsed = read(tmp_path, path.read_bytes(), path.name)
+    assert parsed.refused == ()
+    assert parsed.parts or parsed.kept == ("",)
+    for part in parsed.parts:
+        rejected = 0 if part.rejects is None else pl.read_parquet(part.rejects).height
+        assert part.records == pl.read_parquet(part.path).height + rejected
+    assert not (tmp_path / "out" / "scratch").exists()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(DATA.iterdir()) if path.suffix in BINARY_EXTENSIONS], ids=lambda path: path.name
+)
+def test_a_binary_file_is_told_without_its_name(path: Path) -> None:
+    """But a locked workbook, which looks like any locked document."""
+    told = detect(path, "anything", None)
+    assert told == BINARY_EXTENSIONS[path.suffix] or (told, path.stem) == ("raw", "password")
