@@ -35,6 +35,7 @@ _ALIASES = {
     "line-end": "dialect",
     "footer": "dialect",
     "archive": "truncated",
+    "password": "locked",
 }
 _OF_RECORDS = ("encoding", "patch")
 """Rules whose advice is as good for one record as for a file."""
