@@ -84,7 +84,8 @@ def _told_table(found: Inspection, table: Table) -> list[str]:
     of = f" of {table.file}" if "#" in table.file else ""
     aside = f"; {table.rejected:,} would be set aside" if table.rejected else ""
     told = [f"{name}{of}: {table.rows:,} of {table.records:,} records are rows{aside}", *_told_dialect(table)]
-    told += [f"  note: {notice}" for notice in (*table.dialect.get("assumptions", ()), *table.notices)]
+    notices = dict.fromkeys((*table.dialect.get("assumptions", ()), *table.notices))
+    told += [f"  note: {notice}" for notice in notices]
     told += ["", *_told_columns(table)]
     if table.rejected:
         told += ["", "would be set aside:"]

@@ -74,13 +74,12 @@ def rows(lake: Lake, table: str = "bronze.prices") -> list[str]:
     return sorted(lake.read(table).select(pl.col("n").cast(pl.String)).collect()["n"], key=int)
 
 
-def until(lake: Lake, expected: list[str]) -> float:
-    """Wait until these rows are published; how long it took."""
+def until(lake: Lake, expected: list[str], table: str = "bronze.prices") -> None:
+    """Wait until these rows are published."""
     began = time.monotonic()
-    while rows(lake) != expected:
-        assert time.monotonic() - began < SECONDS_MAX, rows(lake)
+    while rows(lake, table) != expected:
+        assert time.monotonic() - began < SECONDS_MAX, rows(lake, table)
         time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -95,6 +94,20 @@ def test_files_are_in_as_they_arrive(fast_endpoint: Endpoint, lake: Lake, how: s
         until(lake, ["1", "2"])
         assert watcher.stop(how) == 0
         assert any("stopped" in line for line in watcher.said)
+
+
+def test_jobs_run_as_files_arrive(fast_endpoint: Endpoint, lake: Lake) -> None:
+    """With --run; a job that is wrong is said, and once it is mended the watch goes on with it."""
+    job = lake.settings.project / "jobs" / "silver" / "prices.sql"
+    job.parent.mkdir(parents=True, exist_ok=True)
+    job.write_text("-- mode: replace\nselec n from bronze.prices\n")
+    with watching(fast_endpoint, lake, "--run") as watcher:
+        put(lake, "prices/1.ndjson", '{"n": 1}\n')
+        watcher.hears("error:")
+        job.write_text("-- mode: replace\nselect n from bronze.prices\n")
+        put(lake, "prices/2.ndjson", '{"n": 2}\n')
+        until(lake, ["1", "2"], "silver.prices")
+        assert watcher.stop(signal.SIGTERM) == 0
 
 
 def test_two_that_watch_do_no_harm(fast_endpoint: Endpoint, lake: Lake) -> None:

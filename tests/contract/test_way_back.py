@@ -142,7 +142,7 @@ def test_a_file_without_a_dataset_goes_where_lake_toml_says(lake: Lake, run: Com
 
 def test_deliveries_and_columns(lake: Lake, run: Command) -> None:
     """From what is published: without a schedule what came, with one what is missing; and where a column is."""
-    land(lake, "cpi_2026-01.ndjson", '{"n": 1, "Region": "x"}\n')
+    land(lake, "cpi_2026-01.ndjson", '{"n": 1, "Region": "x", "Löhne, netto": 2}\n')
     run("ingest")
     assert re.search(r"prices +arrived .*cpi_2026-01.ndjson", run("deliveries"))
     toml = lake.settings.project / "lake.toml"
@@ -152,5 +152,7 @@ def test_deliveries_and_columns(lake: Lake, run: Command) -> None:
     months = {line.split(",")[2]: line.split(",")[4] for line in told[1:]}
     assert (months["2026-01"], months["2099-02"]) == ("late", "missing")
     assert "bronze.prices  Region" in run("columns", "region")
+    (found,) = lake.columns("lohne, NETTO").to_dicts()
+    assert (found["table"], found["label"]) == ("bronze.prices", "Löhne, netto")
     assert "no column" in run("columns", "income")
     assert "_file" in run("columns", "--table", "bronze.prices")
