@@ -48,6 +48,16 @@ class Lines:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=False))
 
     @cached_property
+    def sound_before(self) -> list[int]:
+        """How many lines before each, and before the end, are sound and need no closer look."""
+        return [0, *np.cumsum(self.is_sound & ~self.is_apart).tolist()]
+
+    @cached_property
+    def apart_before(self) -> list[int]:
+        """How many lines before each, and before the end, need a closer look."""
+        return [0, *np.cumsum(self.is_apart).tolist()]
+
+    @cached_property
     def ends(self) -> Offsets:
         """Where each line's text ends and its line end begins."""
         ends: Offsets = self.starts[1:] - 1

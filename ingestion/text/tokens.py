@@ -39,6 +39,8 @@ class Unclosed:
 
 Token: TypeAlias = Record | Fault | Unclosed
 
+_WIDTH_AT_ONCE_MAX = 100
+
 
 class _Ended(Exception):
     """The text ends within a field."""
@@ -58,7 +60,7 @@ AFTER = "text between a closing quote and the end of the field"
 
 @dataclass(frozen=True)
 class Grammar:
-    """The rules of a dialect in bytes of UTF-8.
+    """The rules of a dialect in bytes of UTF-8; records of the usual ``width`` are found faster, others just as well.
 
     >>> Grammar(b",", b'"', "double").record(b'1,"a ""b""\\n",\\n2', 0)
     Record(fields=[b'1', b'a "b"\\n', b''], end=13)
@@ -71,11 +73,12 @@ class Grammar:
     delimiter: bytes
     quote: bytes
     escape: str
+    width: int = 0
 
     @classmethod
     def of(cls, dialect: Dialect) -> "Grammar":
         """The rules of a dialect."""
-        return cls(dialect.delimiter.encode(), dialect.quote.encode(), dialect.escape)
+        return cls(dialect.delimiter.encode(), dialect.quote.encode(), dialect.escape, len(dialect.header))
 
     @property
     def escapes(self) -> bool:
@@ -107,8 +110,8 @@ class Grammar:
         return re.compile(only_seems[self.escape] + quote, re.DOTALL)
 
     @cached_property
-    def _field(self) -> re.Pattern[bytes]:
-        """A field, quoted or plain, with the delimiter or line end behind it, or the end of the text."""
+    def _value(self) -> bytes:
+        """A pattern: a field, quoted (the first group) or plain (the second one)."""
         quote, delimiter = re.escape(self.quote), re.escape(self.delimiter)
         within = {"backslash": rb"(?:[^\\%b]++|\\.)*+", "double": b"(?:[^%b]++|%b%b)*+", "none": b"[^%b]*+"}[
             self.escape
@@ -118,8 +121,19 @@ class Grammar:
         plain = rb"[^\r\n%b%b]" % (quote, rb"\\" if self.escapes else b"")
         plain = b"(?!%b)%b" % (delimiter, plain) if delimiter else plain
         plain = b"%b|%b" % (plain, self._escape) if self.escapes else plain
-        dividers = rb"\r\n|\n|\r|\Z" + (b"|" + delimiter if delimiter else b"")
-        return re.compile(b"(?:%b|((?:%b)*+))(%b)" % (quoted, plain, dividers), re.DOTALL)
+        return b"(?:%b|((?:%b)*+))" % (quoted, plain)
+
+    @cached_property
+    def _field(self) -> re.Pattern[bytes]:
+        """A field with the delimiter or line end behind it, or the end of the text."""
+        dividers = [rb"\r\n|\n|\r|\Z", *([re.escape(self.delimiter)] if self.delimiter else [])]
+        return re.compile(b"%b(%b)" % (self._value, b"|".join(dividers)), re.DOTALL)
+
+    @cached_property
+    def _whole(self) -> re.Pattern[bytes]:
+        """A record of the usual width with its line end, or the end of the text."""
+        fields = re.escape(self.delimiter).join([self._value] * self.width)
+        return re.compile(fields + rb"(?:\r\n|\n|\r|\Z)", re.DOTALL)
 
     def record(self, text: bytes, at: int) -> Token:
         """The record that begins at an offset of a text."""
@@ -131,20 +145,33 @@ class Grammar:
         return self._sound(text, at) or self._judged(text, at)
 
     def _sound(self, text: bytes, at: int) -> Record | None:
-        """The record at an offset, each field found in one go; None where there is none, or that is not certain."""
+        """The record at an offset, if it is one beyond doubt: found in one go, or field by field."""
+        if not (self.delimiter and 0 < self.width <= _WIDTH_AT_ONCE_MAX):
+            return self._field_by_field(text, at)
+        whole = self._whole.match(text, at)
+        if whole is None or self._may_be_cut_off(text, whole.end()):
+            return self._field_by_field(text, at)
+        groups = whole.groups()
+        return Record(list(map(self._field_value, groups[::2], groups[1::2])), whole.end())
+
+    def _field_by_field(self, text: bytes, at: int) -> Record | None:
         fields = []
         while (found := self._field.match(text, at)) is not None:
             quoted, plain, divider = found.groups()
-            value = plain if quoted is None else quoted
-            if quoted is not None and self.escape == "double":
-                value = value.replace(self.quote * 2, self.quote)
-            fields.append(self._meant(value))
+            fields.append(self._field_value(quoted, plain))
             at = found.end()
-            if not divider and self.escapes and text[-1:] in {b"\r", b"\n"}:
-                return None
             if not divider or divider != self.delimiter:
-                return Record(fields, at)
+                return None if self._may_be_cut_off(text, at) else Record(fields, at)
         return None
+
+    def _field_value(self, quoted: bytes | None, plain: bytes | None) -> bytes:
+        if quoted is None:
+            return self._meant(plain or b"")
+        return quoted.replace(self.quote * 2, self.quote) if self.escape == "double" else self._meant(quoted)
+
+    def _may_be_cut_off(self, text: bytes, end: int) -> bool:
+        """Whether a record may end with an escaped line end, behind which nothing comes."""
+        return self.escapes and end == len(text) and text[-1:] in {b"\r", b"\n"}
 
     def _judged(self, text: bytes, at: int) -> Token:
         try:

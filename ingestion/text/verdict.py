@@ -161,13 +161,14 @@ class Judge:
 
     def _sound(self, lines: Lines, begin: int, end: int) -> int:
         """How many lines from one to before another are records by themselves, as far as that tells."""
-        sound, apart = lines.is_sound[begin:end], lines.is_apart[begin:end]
-        count = int(np.count_nonzero(sound & ~apart))
-        for line in (np.flatnonzero(apart) + begin).tolist():
-            if count >= _TELLING_LINES:
-                break
+        count = lines.sound_before[end] - lines.sound_before[begin]
+        if count >= _TELLING_LINES or lines.apart_before[end] == lines.apart_before[begin]:
+            return count
+        for line in (np.flatnonzero(lines.is_apart[begin:end]) + begin).tolist():
             token = self.grammar.record(lines.raw(line, line + 1), 0)
             count += isinstance(token, Record) and len(token.fields) == self.width
+            if count >= _TELLING_LINES:
+                break
         return count
 
     def _may_open(self, line: bytes) -> bool:
