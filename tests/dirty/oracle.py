@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from tests.dirty.cells import is_told
 from tests.dirty.outcome import Broken, Read, Refused, Reject
 from tests.dirty.tables import WIDE, Cells
-from tests.dirty.writers import LINE_END, Piece, Placed, Written
+from tests.dirty.writers import LINE_END, PLAIN_DELIMITERS, Piece, Placed, Written
 
 REMARKS = (
+    "one column",
     "header as row",
     "first record as header",
     "other header, said",
@@ -110,7 +111,7 @@ class _Comparison:
             rest = "\n".join(lines[number - placed.first :])
             if row is not None and row not in {self._literal(text), self._literal(rest), self._unquoted(text)}:
                 raise Broken(f"{damage}, altered on line {number}: {row}")
-            if row is None and self._is_first_as_title(placed):
+            if row is None and (self._is_first_as_title(placed) or self._is_comment(text)):
                 continue
             if row is None and text and number not in self.covering:
                 raise Broken(f"{damage}, lost on line {number}: {text!r}")
@@ -154,6 +155,11 @@ class _Comparison:
         first = next(other for other in self.written.placed() if other.piece.kind in {"header", "record"})
         return placed.first == first.first and any("title" in said for said in self.got.said)
 
+    def _is_comment(self, text: str) -> bool:
+        """Whether a fragment looks like a comment, which the reader passes over, and says so."""
+        comment = str(self.got.dialect.get("comment", ""))
+        return comment != "" and text.startswith(comment) and self.written.writing.delimiter not in text
+
     def _check_rejected(self, placed: Placed) -> None:
         """Each line of a piece is in the rejects, with its text."""
         for number, text in enumerate(LINE_END.split(placed.piece.text), start=placed.first):
@@ -188,6 +194,10 @@ class _Comparison:
     def _accepted(self, piece: Piece) -> set[Cells]:
         """The rows that a piece may become."""
         accepted = set(self._recoded(piece.cells)) if piece.cells is not None else set()
+        is_narrow = self.got.dialect["delimiter"] == "" and self.written.table.width > 1
+        if is_narrow and self.written.writing.delimiter not in PLAIN_DELIMITERS:
+            self.remarks.add("one column")
+            accepted |= set(self._recoded((piece.text,)))
         if piece.damage or piece.cells is None:
             accepted.add(self._literal(piece.text))
         if self.written.writing.delimiter == ", ":

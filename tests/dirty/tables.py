@@ -124,8 +124,8 @@ class Table:
 
     @property
     def names(self) -> Cells:
-        """The names as a reader gives them: those that stand above each other are joined by a space."""
-        return tuple(" ".join(filter(None, parts)) for parts in zip(*self.head, strict=True))
+        """The names as a reader gives them: those that stand above each other are joined by a space, each once."""
+        return tuple(" ".join(dict.fromkeys(filter(None, parts))) for parts in zip(*self.head, strict=True))
 
 
 def _untyped(kind: str, language: Language, number: int) -> str:

@@ -10,6 +10,7 @@ from tests.dirty.damage import damaged_files, long_files
 from tests.dirty.files import files, plain_files
 from tests.dirty.oracle import judge
 from tests.dirty.outcome import Refused
+from tests.dirty.pins import pins
 from tests.dirty.reading import read
 from tests.dirty.writers import PLAIN_DELIMITERS, Written
 
@@ -51,3 +52,11 @@ def test_damage_is_set_aside_with_a_reason_and_harms_no_other_record(folder: Pat
 @given(written=long_files())
 def test_damage_behind_the_sample_is_noticed_too(folder: Path, written: Written) -> None:
     judge(written, read(written.data, folder))
+
+
+@fixed(100)
+@given(written=files())
+def test_what_is_pinned_is_not_guessed(folder: Path, written: Written) -> None:
+    """With its dialect in ``lake.toml`` no file is refused or misunderstood, whatever it looks like."""
+    got = read(written.data, folder, pins(written))
+    assert judge(written, got) in {"exact", "extra row", "sound rejected"}

@@ -183,7 +183,7 @@ def is_decidable(table: Table, writing: Writing) -> bool:
     if table.width == 1:
         return not any(re.search(r"[,;:|^~\s\x01\x1f\"']", cell) for cell in cells)
     if delimiter in {" ", ":"}:
-        return all(cell and delimiter not in cell for cell in cells)
+        return all(cell and not re.search(r"[,;\t|: ]", cell) for cell in cells)
     if writing.quote == "" and any(cell[:1] in {"'", "`"} for cell in cells):
         return False
     if delimiter == "," and table.width == 2 and not table.head:
