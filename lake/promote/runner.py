@@ -215,18 +215,22 @@ class _Task:
         """Put the rejected rows beside the catalog, in the columns of its quarantine; the commit names the object."""
         if verdict.rejects is None:
             return None
-        rows = verdict.rejects.with_row_index("number", offset=1).with_columns(
-            id=pl.concat_str(pl.lit(f"{self.operation}:"), pl.col("number").cast(pl.String)),
-            source=pl.lit(self.operation),
-            table=pl.lit(str(self.job.table)),
-            stage=pl.lit("promote"),
-            delivery=pl.lit(None, pl.String),
-            archived_as=pl.lit(None, pl.String),
-            run=pl.lit(self.desk.run),
-            status=pl.lit(WAITING),
-            done_by=pl.lit(None, pl.String),
-            at=pl.lit(datetime.now(UTC)),
-        ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        rows = (
+            verdict.rejects.with_row_index("number", offset=1)
+            .with_columns(
+                id=pl.concat_str(pl.lit(f"{self.operation}:"), pl.col("number").cast(pl.String)),
+                source=pl.lit(self.operation),
+                table=pl.lit(str(self.job.table)),
+                stage=pl.lit("promote"),
+                delivery=pl.lit(None, pl.String),
+                archived_as=pl.lit(None, pl.String),
+                run=pl.lit(self.desk.run),
+                status=pl.lit(WAITING),
+                done_by=pl.lit(None, pl.String),
+                at=pl.lit(datetime.now(UTC)),
+            )
+            .select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        )
         key = f"rejects/{self.job.table}/{self.operation}.parquet"
         path = folder / "rejects.parquet"
         rows.sink_parquet(path, engine="streaming")
