@@ -12,6 +12,7 @@ import fastexcel
 import polars as pl
 import python_calamine
 
+from ingestion.formats.formulas import without_result
 from ingestion.formats.frames import labels, lazy, refusing
 from ingestion.formats.sheetcells import common_type
 from ingestion.formats.sheettable import SheetTable, survey
@@ -44,6 +45,7 @@ def read_workbook(source: Source) -> Iterator[Found]:
     with refusing("workbook", *_ERRORS):
         format_, book = open_workbook(source.path)
         chosen, notices = _choose(book.sheets, source.options.sheets)
+        notices += _uncalculated(format_, source.path)
         stacked = _stacked(book, chosen, source) if source.options.sheets and len(chosen) > 1 else None
     for found in _tables(book, chosen, source, (notices, stacked)):
         yield replace(found, format=format_)
@@ -61,6 +63,12 @@ def _choose(sheets: Sequence[SheetInfo], patterns: Sequence[str]) -> tuple[list[
         chosen = [sheet.name for sheet in tables if sheet.is_visible]
     left = [sheet for sheet in sheets if sheet.name not in chosen]
     return chosen, [f"sheet {sheet.name!r} was not read: {_why(sheet)}" for sheet in left]
+
+
+def _uncalculated(format_: str, path: Path) -> list[str]:
+    count = without_result(path) if format_ == "xlsx" else 0
+    said = f"{count:,} formulas have no result in the file, so their cells are empty: open and save it in Excel"
+    return [said] if count else []
 
 
 def _why(sheet: SheetInfo) -> str:

@@ -244,6 +244,21 @@ def test_a_type_is_found_on_the_last_row(tmp_path: Path) -> None:
     assert table.rows["n"].to_list()[-2:] == ["2999", "?"]
 
 
+def test_formulas_without_a_result_are_said(tmp_path: Path) -> None:
+    """openpyxl calculates nothing: Excel would show 3, the file holds no value. XlsxWriter writes one."""
+    table = sheet(tmp_path, [["a", "b", "c"], [1, 2, "=A2+B2"], [3, 4, '=A3&"<f>"'], [5, 6, 7]])
+    assert table.rows["c"].to_list() == [None, None, 7]
+    assert any("2 formulas have no result" in notice for notice in table.found.notices)
+    with xlsxwriter.Workbook(tmp_path / "calculated.xlsx") as book:
+        made = book.add_worksheet()
+        made.write_row(0, 0, ["a", "b"])
+        made.write_row(1, 0, [1, "=A2*2"])
+        made.write_formula(2, 1, "=A2*3", None, 3)
+    table = tables(tmp_path, tmp_path / "calculated.xlsx", "xlsx")[0]
+    assert table.rows["b"].to_list() == [0, 3]
+    assert table.found.notices == ()
+
+
 def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(tmp_path / "empty.xlsx") as book:
         book.add_worksheet("one")
