@@ -178,14 +178,18 @@ def _named(top: _Top, start: int) -> list[int]:
 
 
 def _bottom(top: _Top, block: list[int]) -> list[int]:
-    """The part of leading rows that can be a header: the last that stands together, below titles and notes."""
+    """The part of leading rows that can be a header: rows that stand together, below titles and notes.
+
+    Of two columns the last such part is taken, as "name, value" is often written above a table.
+    """
     parts: list[list[int]] = []
     for place in block:
         if not parts or top.is_apart(place):
             parts.append([])
         parts[-1].append(place)
     named = [part for part in parts if are_names(top.rows[part[0]])]
-    part = (named or parts)[-1]
+    part = named[-1] if named and top.width == _WIDTH_WITH_TITLES_MIN - 1 else parts[0]
+    part = next(earlier for earlier in parts if top.rows[earlier[0]] == top.rows[part[0]])
     while len(part) > 1 and _is_title_above(top.rows[part[0]], top.rows[part[1]]):
         part = part[1:]
     return part if len(part) <= _HEADER_ROWS_MAX else part[:1]
@@ -206,17 +210,15 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
     cells = [row[column].strip() for column in body.typed if not is_null(row[column])]
     if body.recurring(row) is not None or not cells:
         return False
-    if body.untyped and not any(row[column].strip() for column in body.untyped):
-        return True
-    if all(cell.startswith(_UNITS) for cell in cells):
-        return True
-    if not _are_distinct(_joined(above)) and all(map(is_name, row)) and _are_distinct(_joined([*above, row])):
-        return True
     words = all(len(cell.strip()) >= _WORD_LETTERS_MIN for cell in row)
-    if words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False:
-        return True
-    is_label = len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0])
-    return is_label or len(set(cells)) == len(body.typed) > 1
+    return (
+        (bool(body.untyped) and not any(row[column].strip() for column in body.untyped))
+        or all(cell.startswith(_UNITS) for cell in cells)
+        or (words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False)
+        or (len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0]))
+        or len(set(cells)) == len(body.typed) > 1
+        or (all(map(is_name, row)) and not _are_distinct(_joined(above)) and _are_distinct(_joined([*above, row])))
+    )
 
 
 def _are_distinct(names: Sequence[str]) -> bool:

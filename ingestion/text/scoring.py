@@ -17,6 +17,7 @@ ONE_COLUMN = ""
 
 _FIRST_LINES = 200
 _BEST_KEPT = 3
+_BEST_SHARE = 0.4
 _CELLS_SCORED_MAX = 2000
 _ONE_COLUMN_FACTOR = 0.3
 _RUN_RECORDS_MIN = 5
@@ -50,8 +51,9 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
     styles = list(_styles(sample, options, hint))
     if len(styles) > _BEST_KEPT:
         scores = {style: score(Reading(first, style, width)) for style in styles}
-        styles = sorted(styles, key=lambda style: -scores[style])[:_BEST_KEPT]
-    readings = [Reading(sample, style, width) for style in styles]
+        enough = _BEST_SHARE * max(scores.values())
+        styles = sorted((style for style in styles if scores[style] >= enough), key=lambda style: -scores[style])
+    readings = [Reading(sample, style, width) for style in styles[:_BEST_KEPT]]
     if options.quote is None:
         astray = {reading.style.delimiter for reading in readings if reading.malformed >= _STRAY_RECORDS_MIN}
         readings += [Reading(sample, Style(delimiter, "", "none"), width) for delimiter in sorted(astray)]
