@@ -64,6 +64,8 @@ def _outline(path: Path, value: Place, count: int, named: str | None) -> _Outlin
     if named is not None:
         _require_named(path, inside, named)
     if not arrays:
+        if inside and all(_is_empty(path, member) for member in inside.values()):
+            raise FileRefused("empty", "the document holds empty arrays only, and no record")
         return _Outline()
     beside = {key: text_of(path, member, _BESIDE_BYTES_MAX) for key, member in inside.items() if key not in arrays}
     shape = FEATURES if kind == '"FeatureCollection"' else PLAIN
@@ -107,12 +109,14 @@ def _require_records(path: Path, array: Place, count: int) -> None:
     line = line_at(path, array.begin)
     if count > 1:
         raise FileRefused("records", "the file holds several arrays one after another", line=line)
+    if _is_empty(path, array):
+        raise FileRefused("empty", f"the array on line {line} holds no record", line=line)
     if not array.objects:
-        is_empty = array.kind == "[" and not text_of(path, array, _BESIDE_BYTES_MAX)[1:-1].strip()
-        rule, what = (
-            ("empty", "holds no record") if is_empty else ("records", "holds no objects, which would be records")
-        )
-        raise FileRefused(rule, f"the value on line {line} {what}", line=line)
+        raise FileRefused("records", f"the value on line {line} holds no objects, which would be records", line=line)
+
+
+def _is_empty(path: Path, value: Place) -> bool:
+    return value.kind == "[" and not value.items and not text_of(path, value, _BESIDE_BYTES_MAX)[1:-1].strip()
 
 
 def _table(source: Source, text: Text, batches: Iterable[Batch], origin: Origin, shape: Shape) -> Found:

@@ -156,8 +156,8 @@ def _marked(path: Path, value: Value) -> Iterator[tuple[int, bytes, Marks]]:
             _refuse_bad_depth(path, offset, marks)
         yield offset, raw, marks
     if scanner.in_string or scanner.depth:
-        what = "a string" if scanner.in_string else f"brackets that are {scanner.depth} deep"
-        raise FileRefused("truncated", f"the file ends within {what}: it is cut off, or a quote or bracket is damaged")
+        where = "within a string" if scanner.in_string else f"before brackets close, {scanner.depth} deep"
+        raise FileRefused("truncated", f"the file ends {where}: it is cut off, or a quote or bracket is damaged")
 
 
 def _refuse_bad_depth(path: Path, offset: int, marks: Marks) -> None:

@@ -122,6 +122,7 @@ def test_items_of_an_array_that_are_no_records_are_set_aside() -> None:
     [
         ("", "empty"),
         ("[]", "empty"),
+        ('{"data": [ ]}', "empty"),
         ("[1, 2]", "records"),
         ("[[1, 2], [3, 4]]", "records"),
         ('[{"a": 1}', "truncated"),
