@@ -19,7 +19,7 @@ from ingestion.formats.xport import Xport
 from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
 
-_CELLS = 4_000_000
+_CELLS = 2_000_000
 _ROWS_MAX = 200_000
 _CODELIST = "codelist"
 _STATA_HEAD_BYTES = 64
@@ -32,7 +32,7 @@ _Read = Callable[..., tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class _Program:
-    """A program's format: what it is called, how it is read, and whether numbers may be missing for a reason."""
+    """A program's format: what it is called, how it is read, and whether its reader tells why numbers are missing."""
 
     name: str
     format: str
@@ -44,7 +44,7 @@ class _Program:
 _SAV = _Program("spss", "sav", "SPSS file", partial(pyreadstat.read_sav, user_missing=True), has_letters=False)
 _DTA = _Program("stata", "dta", "Stata file", partial(pyreadstat.read_dta, user_missing=True), has_letters=True)
 _SAS = _Program("sas", "sas7bdat", "SAS file", partial(pyreadstat.read_sas7bdat, user_missing=True), has_letters=True)
-_XPT = _Program("sas", "xpt", "SAS transport file", pyreadstat.read_xport, has_letters=True)
+_XPT = _Program("sas", "xpt", "SAS transport file", pyreadstat.read_xport, has_letters=False)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _opened(program: _Program, source: Source) -> _File:
 
 def _surveyed(file: _File) -> tuple[Layout, tuple[str, ...]]:
     """The columns as they are stored, after a look at those values of which the type alone does not tell it."""
-    declared = {variable.name: variable for variable in variables(file.program.name, file.meta)}
+    declared = {variable.name: variable for variable in _declared(file)}
     found = {
         name: variable
         for name, variable in declared.items()
@@ -164,6 +164,17 @@ def _surveyed(file: _File) -> tuple[Layout, tuple[str, ...]]:
             found = {name: variable.surveyed(values[name]) for name, variable in found.items()}
     stored = {**declared, **found}
     return Layout(tuple(stored.values())), _notices(declared, stored)
+
+
+def _declared(file: _File) -> list[Variable]:
+    """The variables as the metadata has them; those of a transport file with the letters that its bytes hold."""
+    found = list(variables(file.program.name, file.meta))
+    if file.xport is None:
+        return found
+    for offset in range(0, file.xport.rows, _ROWS_MAX):
+        for position, letters in file.xport.letters(offset, _ROWS_MAX).items():
+            found[position] = found[position].surveyed([letter for _, letter in letters])
+    return found
 
 
 def _notices(declared: Mapping[str, Variable], stored: Mapping[str, Variable]) -> tuple[str, ...]:
