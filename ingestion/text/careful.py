@@ -16,12 +16,12 @@ import numpy as np
 from ingestion.refusal import FileRefused
 from ingestion.text.account import LineAccount
 from ingestion.text.blocks import Flags
-from ingestion.text.cells import is_note
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.gate import RECORD_BYTES_MAX
 from ingestion.text.head import Head
+from ingestion.text.header import is_footer
 from ingestion.text.lines import LineRules, Lines, numbered
 from ingestion.text.rejects import RejectFile
 from ingestion.text.tokens import Grammar
@@ -30,7 +30,6 @@ from ingestion.text.verdict import Accepted, Judge, Rejected, Verdict
 PIECE_BYTES = 1 << 20
 
 _FOOTER_BYTES_MAX = 1 << 14
-_FOOTER_WIDTH_MIN = 3
 _COMMENTS_KEPT_MAX = 100
 _COMMENT_CHARACTERS_MAX = 1000
 
@@ -89,8 +88,7 @@ class CarefulReader:
         self._patches, self._patched = patches, sorted(patches)
         with self._text.path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            is_narrow = self._judge.width < _FOOTER_WIDTH_MIN
-            self._footer_offset = size if is_narrow else max(0, size - _FOOTER_BYTES_MAX)
+            self._footer_offset = max(0, size - _FOOTER_BYTES_MAX)
             file.seek(self._head.offset)
             self._read_pieces(file, piece_bytes)
         self._settle_notes()
@@ -139,9 +137,11 @@ class CarefulReader:
 
     def _divide(self, lines: Lines, number: int, offset: int) -> tuple[Flags, Flags]:
         """The lines that the tokeniser is to read, and those that are nothing at the beginning of a record."""
-        skipped = lines.is_comment & ~lines.is_divided
+        skipped = lines.is_comment
+        if skipped.any():
+            skipped = skipped & ~lines.is_divided
         if self._rules.width > 1:
-            skipped |= lines.is_blank
+            skipped = skipped | lines.is_blank
         apart = ~lines.is_sound | lines.is_apart | lines.is_comment
         apart[lines.starts[:-1] + offset >= self._footer_offset] = True
         apart[numbered(self._text.bad_lines, number, len(lines))] = True
@@ -179,7 +179,9 @@ class CarefulReader:
         if isinstance(verdict, Rejected):
             self._reject(verdict, number)
             return
-        if piece.offset + piece.lines.bounds[at][0] >= self._footer_offset and _is_footer(verdict.fields):
+        if piece.offset + piece.lines.bounds[at][0] >= self._footer_offset and is_footer(
+            [field.decode() for field in verdict.fields]
+        ):
             self._notes.append(_Note(verdict, number, piece.lines.raw(at, at + verdict.lines)))
             return
         for note in self._notes:
@@ -216,10 +218,6 @@ class CarefulReader:
                 size += len(chunk)
                 before = chunk[-1:]
         return lines + (before not in {b"\n", b"\r"}), size
-
-
-def _is_footer(fields: list[bytes]) -> bool:
-    return is_note(fields[0].decode()) and not any(field.strip() for field in fields[1:])
 
 
 def _cut(data: bytes) -> int:

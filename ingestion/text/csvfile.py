@@ -10,16 +10,14 @@ from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
 from ingestion.text.account import Account, LineAccount, close_account
 from ingestion.text.careful import CarefulReader
-from ingestion.text.cells import is_note
 from ingestion.text.clean import LINE, CleanFile
 from ingestion.text.dialect import Dialect, understand
 from ingestion.text.encoding import Text, as_utf8
 from ingestion.text.gate import NO_DELIMITER, RECORD_BYTES_MAX, Shape, measure
 from ingestion.text.head import Head, read_head
+from ingestion.text.header import is_footer
 from ingestion.text.rejects import RejectFile
 from ingestion.text.tokens import Grammar, Record
-
-_FOOTER_WIDTH_MIN = 3
 
 
 def read_csv(source: Source) -> Iterator[Found]:
@@ -67,8 +65,7 @@ def _refuse_last(text: Text, dialect: Dialect, head: Head, shape: Shape) -> None
     cells = record.fields
     if any(cells == row.cells for row in head.rows):
         raise FileRefused("header", f"line {shape.last_line} repeats the header", line=shape.last_line)
-    is_wide = len(cells) >= _FOOTER_WIDTH_MIN
-    if is_wide and is_note(cells[0].decode()) and not any(cell.strip() for cell in cells[1:]):
+    if is_footer([cell.decode() for cell in cells]):
         reason = f"line {shape.last_line} looks like a note below the table"
         raise FileRefused("footer", reason, line=shape.last_line)
 
