@@ -21,7 +21,7 @@ _BY_MONTH = rf"\d{{4}}[- ]{_MONTH}|(\d{{1,2}}[- ])?{_MONTH}[- ](\d{{4}}|\d{{2}})
 _DATE = re.compile(rf"({_DAY}|{_PERIOD}|{_BY_MONTH})([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}", re.IGNORECASE)
 _CODE = re.compile(r"[\w./+#@&-]{1,40}")
 _NUMBERS = re.compile(r"[+-]?\d[\d.,]*(\s+[+-]?\d[\d.,]*)+")
-_NAME = re.compile(r"[^\W\d][^\n]{0,79}|_\w{1,79}")
+_NAME = re.compile(r"[^\W\d][^\x00]{0,79}|_\w{1,79}", re.DOTALL)
 _NAME_WORDS_MAX = 6
 _NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s")
 

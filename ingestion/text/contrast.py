@@ -50,6 +50,8 @@ class Body:
 
         Only in the first row of a table an even sequence of integers can be names.
         """
+        if any("\0" in cell for cell in row):
+            return Verdict.VALUES
         filled = [column for column in self.typed if not is_null(row[column])]
         if not filled:
             return Verdict.OPEN

@@ -93,7 +93,7 @@ def _top(reading: Reading, records: list[Record]) -> _Top:
     step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
     chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
     values = [reading.values(records[place]) for place in chosen]
-    filled = [row for row in values if not _is_title(row) and not _is_note_alone(row)]
+    filled = [row for row in values if not _is_title(row) and not _is_remark(row)]
     usual = usual[:_TOP_ROWS_MAX]
     first = records[: usual[-1] + 1] if usual else records[:_TOP_ROWS_MAX]
     return _Top(
@@ -118,8 +118,11 @@ def _is_title(row: Row) -> bool:
     return words >= (_TITLE_WORDS_MIN if len(row) < _WIDTH_WITH_TITLES_MIN else 2) and not is_number_or_date(row[0])
 
 
-def _is_note_alone(row: Row) -> bool:
-    return len(row) > 1 and _filled(row) == 1 and is_note(row[0])
+def _is_remark(row: Row) -> bool:
+    """Whether a row has a text in its first cell alone, which says nothing of its column."""
+    if len(row) == 1 or _filled(row) != 1 or not row[0].strip() or is_number_or_date(row[0]):
+        return False
+    return len(row) >= _WIDTH_WITH_TITLES_MIN or is_note(row[0])
 
 
 def _pinned_names(top: _Top, options: ReadOptions) -> Header:
@@ -187,8 +190,11 @@ def _bottom(top: _Top, block: list[int]) -> list[int]:
         if not parts or top.is_apart(place):
             parts.append([])
         parts[-1].append(place)
-    named = [part for part in parts if are_names(top.rows[part[0]])]
-    part = named[-1] if named and top.width == _WIDTH_WITH_TITLES_MIN - 1 else parts[0]
+    part = parts[0]
+    if top.width < _WIDTH_WITH_TITLES_MIN:
+        named = [part for part in parts if are_names(top.rows[part[0]])]
+        full = [part for part in parts if _filled(top.rows[part[0]]) == top.width]
+        part = named[-1] if named else (full or parts)[0]
     part = next(earlier for earlier in parts if top.rows[earlier[0]] == top.rows[part[0]])
     while len(part) > 1 and _is_title_above(top.rows[part[0]], top.rows[part[1]]):
         part = part[1:]
@@ -309,9 +315,9 @@ def _first_line(top: _Top, start: int) -> int:
 
 def _is_title_line(row: Row, width: int) -> bool:
     """Whether a line above records is a title: not divided, though they are."""
-    if len(row) != 1 or width == 1:
+    if len(row) != 1 or width == 1 or is_number_or_date(row[0]):
         return False
-    return width >= _WIDTH_WITH_TITLES_MIN or len(row[0].split()) >= _TITLE_WORDS_MIN
+    return len(row[0].split()) >= (2 if width >= _WIDTH_WITH_TITLES_MIN else _TITLE_WORDS_MIN)
 
 
 def _said_of_titles(above: Sequence[Record]) -> tuple[str, ...]:

@@ -70,8 +70,10 @@ WITHOUT = [
     case("m,yes\nf,no\nx,yes\nz,no\n", "column_1,column_2", "0 0 1", "'yes' in the first line"),
     case("A1,x\nB2,yy\nC3,z\nD4,w\nE5,v\nF6,u\n", "column_1,column_2", "0 0 1", "codes below it"),
     case("12\n13\n14\n", "column_1", "0 0 1", "the columns are named column_1"),
+    case("\x000\n0\n0\n0\n", "column_1", "0 0 1", "no header row"),
+    case("0\n0,A,A\n1,A,A\n2,A,A\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
     case("1,2,3\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
-    case("Title\n1,2,3\n3,4,5\n", "column_1,column_2,column_3", "0 0 2", "line 1 is a title", "no header row"),
+    case("The title\n1,2,3\n3,4,5\n", "column_1,column_2,column_3", "0 0 2", "line 1 is a title", "no header row"),
     case("1,2\n1,2,3\n3,4,5\n6,7,8\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
     case('1,"x"y,2\n1,2,3\n3,4,5\n6,7,8\n', "column_1,column_2,column_3", "0 0 1", "set aside"),
 ]
@@ -98,6 +100,24 @@ SEVERAL_ROWS = [
         "region,2023 men,2023 women,2024 men,2024 women",
         "1 2 3",
         "takes 2 rows",
+    ),
+    case("region;area;pop\n;km2;1000\nN;1,5;2\nS;3,5;4\n", "region,area km2,pop 1000", "1 2 3", "2 rows", "line 2"),
+    case(
+        "Total,Year,Total\nname,year,share\nA,2020,\nB,2021,\n", "Total name,Year year,Total share", "1 2 3", "2 rows"
+    ),
+    case(
+        "GEO_ID,NAME,B01,B02\nGeography,Area Name,Estimate,Margin\n"
+        "04US01,Alabama,490,*\n04US02,Alaska,73,*\n04US04,Ohio,7,*\n",
+        "GEO_ID Geography,NAME Area Name,B01 Estimate,B02 Margin",
+        "1 2 3",
+        "takes 2 rows",
+    ),
+    case(
+        "Title,CPI,WEIGHT\nCDID,D7,CH\nPreUnit,,\nReleased,17-07-2024,17-07-2024\nNotes,,\n"
+        + "".join(f"{year},{year / 100},{year - 900}\n" for year in range(1988, 1998)),
+        "Title CDID PreUnit Released Notes,CPI D7 17-07-2024,WEIGHT CH 17-07-2024",
+        "1 5 6",
+        "takes 5 rows",
     ),
     case("region,weight\n,kg\nA,1\nB,5\n", "region,weight kg", "1 2 3", "takes 2 rows"),
     case("region,weight\ntext,[kg]\nA,1\nB,5\n", "region text,weight [kg]", "1 2 3", "takes 2 rows"),
@@ -158,6 +178,10 @@ def test_footers_and_repeated_headers_do_not_hide_the_header(tmp_path: Path) -> 
         ("id,name,value\n1,Ann,10\n2,Bob,20\n\ufeffid,name,value\n1,Ann,10\n2,Bob,20\n", ("id", "name", "value")),
         ("id,id,id\nA000,A000,0\nid,id,id\nA000,A000,0\nA000,A000,0\n", ("id", "id", "id")),
         ("id,id,id,id,id\n,,,,0\nid,id,id,id,id\n,,,,0\n,,,,0\n", ("id",) * 5),
+        ("Statistical Office,\n\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
+        ('id,id,id\n"A000"x,A000,0\nid,id,id\nA000,A000,0\n' + "A000,A000,0\n" * 8, ("id", "id", "id")),
+        ("id,id,id\n0,A,A\nid,id,id\n" + "0,A,A\n" * 5 + "__________,,\n", ("id", "id", "id")),
+        ("libellé,\n0,0\nlibellé,\n" + "0,0\n" * 5 + "* provisional,\n", ("libellé", "")),
         ("Statistical Office,\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
     ],
 )
