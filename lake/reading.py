@@ -137,7 +137,7 @@ class Lake(Workspace):
         return replay_waiting(self, what, records=records, datasets=datasets, told=told)
 
     def waiting(self, what: Sequence[str] = (), datasets: Collection[str] = ()) -> list[dict[str, Any]]:
-        """What `replay` would read again: rows of the quarantine without the records themselves."""
+        """What `replay` would read again, by file, as `lake.replay.waiting` gives it."""
         return waiting_rows(self, what, datasets)
 
     def retract(self, files: Sequence[str], told: Told = lambda _: None) -> RunResult:

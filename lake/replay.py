@@ -39,7 +39,8 @@ def replay(
     `StoreError`.
     """
     patches = dict(records or {})
-    chosen = _chosen(_set_aside(lake), [*what, *patches], datasets)
+    names = [*what, *patches]
+    chosen = _chosen(_set_aside(lake, names), names, datasets)
     replays = _replays(chosen, patches)
     signature = Signature.new(lake)
     batches = take_in(lake, signature, lambda tables, policy: replay_deliveries(tables, policy, replays, told))
@@ -47,8 +48,8 @@ def replay(
 
 
 def waiting(lake: Workspace, what: Sequence[str] = (), datasets: Collection[str] = ()) -> list[dict[str, Any]]:
-    """What `replay` would read again: rows of the quarantine without the records. Raises `NotFound`, `StoreError`."""
-    return _chosen(_set_aside(lake), what, datasets)
+    """What `replay` would read again, by file: how many records of it wait. Raises `NotFound`, `StoreError`."""
+    return _chosen(_set_aside(lake, what), what, datasets)
 
 
 def retract(lake: Workspace, files: Sequence[str], told: Told = lambda _: None) -> RunResult:
@@ -75,32 +76,42 @@ def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
             raise NotFound(f"no file {name} was ever taken in", next=advice)
 
 
-def _set_aside(lake: Workspace) -> list[dict[str, Any]]:
-    """Everything in the quarantine, also what is done; of the record only whether there is one."""
-    head = lake.store.open(QUARANTINE)
-    if head is None:
-        return []
-    with store_faults(f"read {QUARANTINE}"):
-        rows = whole(head.scan()).with_columns(pl.col("record").is_not_null())
-        return rows.collect(engine="streaming").to_dicts()
-
-
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of the quarantine in columns as `SCHEMA`, also of a version that an older lake wrote."""
     return widened(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING))
 
 
-def _chosen(rows: Sequence[dict[str, Any]], names: Iterable[str], datasets: Collection[str]) -> list[dict[str, Any]]:
-    """The rows that wait and are named, or all of them. Raises `NotFound`, and `UsageError` for what cannot be."""
+def _set_aside(lake: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The quarantine in groups: a row for each of the ids that are named, and one for all the others of a file.
+
+    ``count`` says how many records these are; ``is_record`` that they are some, and no whole file. There may be
+    millions of records in one file; of groups there are no more than files and names.
+    """
+    head = lake.store.open(QUARANTINE)
+    if head is None:
+        return []
+    named = pl.when(pl.col("id").is_in(list(names))).then(pl.col("id"))
+    rows = whole(head.scan()).with_columns(id=named, is_record=pl.col("record").is_not_null())
+    groups = rows.group_by("id", "file", "table", "stage", "delivery", "status", "done_by", "is_record").agg(
+        pl.col("line").min(), pl.col("rule").min(), count=pl.len()
+    )
+    with store_faults(f"read {QUARANTINE}"):
+        return groups.sort("delivery", "file", "line").collect(engine="streaming").to_dicts()
+
+
+def _chosen(rows: Sequence[dict[str, Any]], names: Sequence[str], datasets: Collection[str]) -> list[dict[str, Any]]:
+    """The groups that wait and are named, or all of them. Raises `NotFound`, and `UsageError` for what cannot be."""
     mine = [row for row in rows if not datasets or _dataset(row) in datasets]
-    chosen: dict[str, dict[str, Any]] = {}
-    for name in names:
+    if not names:
+        return [row for row in mine if _waits(row)]
+    chosen: list[dict[str, Any]] = []
+    for name in dict.fromkeys(names):
         found = [row for row in mine if name in (row["id"], row["file"], row["file"].partition("#")[0])]
         waits = [row for row in found if _waits(row)]
         if not waits:
             raise _nothing(name, found, mine)
-        chosen |= {row["id"]: row for row in waits}
-    return list(chosen.values()) if chosen else [row for row in mine if _waits(row)]
+        chosen += [row for row in waits if row not in chosen]
+    return chosen
 
 
 def _waits(row: Mapping[str, Any]) -> bool:
@@ -116,8 +127,7 @@ def _nothing(name: str, found: Sequence[dict[str, Any]], rows: Sequence[dict[str
         )
     if found:
         return UsageError(f"{name} is done: {found[-1]['done_by']} took its place", next=f"{LIST} shows what waits")
-    known = {text for row in rows if _waits(row) for text in (row["id"], row["file"])}
-    near = get_close_matches(name, sorted(known), n=1)
+    near = get_close_matches(name, sorted({row["file"] for row in rows if _waits(row)}), n=1)
     return NotFound(f"nothing waits under {name!r}", next=f"did you mean {near[0]!r}?" if near else LIST)
 
 
@@ -130,13 +140,14 @@ def _replays(rows: Iterable[dict[str, Any]], patches: Mapping[str, str]) -> list
                 f"{row['file']} was set aside by an older lake, which did not write down its delivery",
                 next=f"drop the file again, mended: lake drop FILE --into {_dataset(row)}",
             )
-        mended[row["delivery"]]
+        lines = mended[row["delivery"]][row["file"]]
         if row["id"] in patches:
-            if not row["record"]:
+            if not row["is_record"]:
                 raise UsageError(f"{row['id']} is no record, but a whole file", next="replay it without --record")
-            mended[row["delivery"]][row["file"]][row["line"]] = patches[row["id"]]
+            lines[row["line"]] = patches[row["id"]]
     return [
-        Replay(delivery, {file: dict(lines) for file, lines in files.items()}) for delivery, files in mended.items()
+        Replay(delivery, {file: dict(lines) for file, lines in files.items() if lines})
+        for delivery, files in mended.items()
     ]
 
 

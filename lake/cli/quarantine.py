@@ -11,7 +11,7 @@ from lake.advice import next_step
 from lake.cli.emit import emit
 from lake.cli.options import FORMATS, ROWS_SHOWN, format_option, limit_option
 from lake.cli.progress import progress
-from lake.cli.report import exit_code, say
+from lake.cli.report import counted, exit_code, say
 from lake.reading import open_lake
 
 SHOWN = ("id", "file", "line", "rule", "message")
@@ -113,7 +113,8 @@ def quarantine_replay(
         raise UsageError("--record is the text of one record", next="name one ID, as lake quarantine list shows it")
     if dry_run:
         for row in lake.waiting(what, datasets):
-            click.echo(f"{row['id']}  {row['file']}  {row['rule']}")
+            what_waits = counted(row["count"], "record") if row["is_record"] else "the whole file"
+            click.echo(f"{row['id'] or row['file']}  {what_waits} ({row['rule']})")
         return 0
     records = {} if record is None else {what[0]: record}
     with progress() as told:

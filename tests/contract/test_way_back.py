@@ -104,9 +104,14 @@ def test_replay_of_one_dataset_leaves_the_others(lake: Lake, run: Command) -> No
     land(lake, "a.ndjson", GOOD + "{broken}\n")
     land(lake, "b.ndjson", GOOD + "{broken}\n", "trade")
     run("ingest")
-    rows = run("quarantine", "replay", "--dataset", "trade", "--dry-run").splitlines()
-    assert [re.split(r"\s+", row)[1] for row in rows if row.startswith("trade/")] == ["trade/b.ndjson"]
-    assert not any(row.startswith("prices/") for row in rows)
+    assert run("quarantine", "replay", "--dataset", "trade", "--dry-run") == "trade/b.ndjson  1 record (json)\n"
+    run("quarantine", "replay", "--dataset", "trade")
+    fates = lake.ledger().select("dataset", "origin").sort("dataset", "origin").collect().rows()
+    assert [(dataset, origin is None) for dataset, origin in fates] == [
+        ("prices", True),
+        ("trade", True),
+        ("trade", False),
+    ]
 
 
 def test_a_wrong_file_is_taken_back_and_comes_again(lake: Lake, run: Command) -> None:
