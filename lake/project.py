@@ -8,6 +8,11 @@ from catalog.errors import UsageError
 from lake.settings import FILE, KEYS, STATE
 
 _BESIDE = Path(__file__).resolve().parent
+_DATASET_EXAMPLE = (
+    "# [datasets.prices]  # one dataset's files; lake inspect FILE --toml prints such lines, docs/ingestion.md has all",
+    '# files = ["cpi_*"]',
+    '# drift = "freeze"',
+)
 
 
 def examples_folder() -> Path:
@@ -63,4 +68,4 @@ def _settings_text(name: str) -> str:
             default = f'"{known.default}"' if known.kind is str else known.default
             lines.append(f"# {short} = {known.shown or default}  # {known.help}")
         section = group
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_DATASET_EXAMPLE]) + "\n"

@@ -208,7 +208,9 @@ def test_what_a_new_project_shows_can_be_taken_as_it_is(tmp_path: Path) -> None:
     init(tmp_path / "new")
     shown = (tmp_path / "new" / "lake.toml").read_text(encoding="utf-8")
     lines = [line.removeprefix("# ") for line in shown.splitlines()[1:]]
-    load(tmp_path, "\n".join(line for line in lines if not line.startswith(("delimiter", "encoding"))))
+    settings = load(tmp_path, "\n".join(lines))
+    assert settings.policy("prices").drift == "freeze"
+    assert settings.policy("others").read == ReadOptions()
 
 
 def test_every_format_that_is_read_can_be_pinned() -> None:
