@@ -43,7 +43,7 @@ def read_workbook(source: Source) -> Iterator[Found]:
     Sheets that ``options.sheets`` chooses are one table where they all have the same header. Raises `FileRefused`.
     """
     with refusing("workbook", *_ERRORS):
-        format_, book = open_workbook(source.path)
+        format_, book = open_workbook(source.path, source.scratch)
         chosen, notices = _choose(book.sheets, source.options.sheets)
         notices += _uncalculated(format_, source.path)
         stacked = _stacked(book, chosen, source) if source.options.sheets and len(chosen) > 1 else None

@@ -3,12 +3,14 @@
 The readers of Excel's formats take ODS, too, but lose its errors and refuse files that are indented.
 """
 
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO, TypeAlias
 from xml.parsers import expat
 
 from ingestion.formats.sheetcells import Cell
@@ -22,167 +24,185 @@ _ROWS_MAX, _COLUMNS_MAX = 1 << 20, 1 << 14
 _CELLS = ("table:table-cell", "table:covered-table-cell")
 _ASIDE = ("office:annotation", "draw:frame", "draw:custom-shape", "text:ruby-text")
 _SPAN = re.compile(r"(-?)PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d{1,6})\d*)?S)?")
+_Packed: TypeAlias = str | float | bool | dict[str, str]
+"""A value as JSON has it: a date or a time by its kind."""
+
 _WHITE = {"text:s": " ", "text:tab": "\t", "text:line-break": "\n"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class OdsCell:
-    """A cell of the file: its attributes, its text, and over how many columns and rows it reaches."""
+    """A cell with a value: its column, over how many columns it is repeated, and how many rows and columns it spans."""
 
-    attributes: dict[str, str]
-    paragraphs: list[str] = field(default_factory=list)
-
-    @property
-    def repeated(self) -> int:
-        """How many columns have this cell."""
-        return int(self.attributes.get("table:number-columns-repeated", 1))
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Over how many rows and columns it is merged."""
-        spanned = self.attributes.get
-        return int(spanned("table:number-rows-spanned", 1)), int(spanned("table:number-columns-spanned", 1))
-
-    @property
-    def is_filled(self) -> bool:
-        """Whether the file says that there is a value or a text, whatever it is."""
-        return "office:value-type" in self.attributes or any(self.paragraphs)
-
-    def value(self) -> Cell:
-        """The cell's value; a text where it has no value of its own, as an error has none."""
-        kind, shown = self.attributes.get("office:value-type"), "\n".join(self.paragraphs)
-        if kind in {"float", "percentage", "currency"}:
-            return float(self.attributes["office:value"])
-        if kind == "boolean":
-            return self.attributes["office:boolean-value"] == "true"
-        if kind == "date":
-            return _instant(self.attributes["office:date-value"])
-        if kind == "time":
-            return _span(self.attributes["office:time-value"])
-        return self.attributes.get("office:string-value") or shown
+    column: int
+    repeated: int
+    value: Cell
+    span: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class OdsRow:
-    """A row of the file: its cells, and how many rows of the sheet it stands for."""
+    """A row of the file: its cells that have a value, and how many rows of the sheet it stands for."""
 
-    cells: list[OdsCell]
     repeated: int
+    cells: list[OdsCell]
 
 
 class OpenDocument:
-    """An open spreadsheet; raises `FileRefused` where it has a password, and what `zipfile` and `expat` raise."""
+    """An open spreadsheet. Its XML is read once, into a file in ``scratch`` for each sheet, from which rows are read.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Raises `FileRefused` where it has a password, entities, or more cells than a spreadsheet has, and what `zipfile` and
+    `expat` raise.
+    """
+
+    def __init__(self, path: Path, scratch: Path) -> None:
+        self._scratch = scratch
         with zipfile.ZipFile(path) as archive:
             if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
                 raise FileRefused("password", "the workbook has a password: save it without one")
-        outline = _Outline()
-        for _ in self._parsed(outline):
-            pass
-        self.sheets = tuple((name, style not in outline.hidden) for name, style in outline.tables)
+            with archive.open(CONTENT) as file:
+                sheets = _spool(file, scratch)
+        self.sheets = tuple(sheets)
+        self._numbers = {name: number for number, (name, _) in enumerate(sheets)}
 
     def rows(self, name: str) -> Iterator[OdsRow]:
-        """The rows of a sheet in which there is a cell or another row comes behind, as the file has them."""
-        reader = _Rows(name)
-        for _ in self._parsed(reader):
-            yield from reader.taken()
-
-    def _parsed(self, reader: "_Outline | _Rows") -> Iterator[None]:
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
-        parser.CharacterDataHandler = reader.text
-        parser.StartDoctypeDeclHandler = _refuse_doctype
-        with zipfile.ZipFile(self._path) as archive, archive.open(CONTENT) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                parser.Parse(chunk)
-                yield
-            parser.Parse(b"", True)
-            yield
+        """The rows of a sheet, as the file has them."""
+        with _spooled(self._scratch, self._numbers[name]).open(encoding="utf-8") as file:
+            for line in file:
+                repeated, cells = json.loads(line)
+                yield OdsRow(
+                    repeated, [OdsCell(c, n, _unpacked(value), (down, right)) for c, n, value, down, right in cells]
+                )
 
 
-class _Outline:
-    """Takes note of the sheets, and of the styles that hide one."""
+def _spooled(scratch: Path, number: int) -> Path:
+    return scratch / f"sheet-{number}.rows"
 
-    def __init__(self) -> None:
+
+def _spool(content: IO[bytes], scratch: Path) -> list[tuple[str, bool]]:
+    """Write each sheet's rows to scratch; the sheets' names, and whether each is visible."""
+    reader = _Reader(scratch)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        while chunk := content.read(_CHUNK_BYTES):
+            parser.Parse(chunk)
+        parser.Parse(b"", True)
+    finally:
+        reader.close()
+    return [(name, style not in reader.hidden) for name, style in reader.tables]
+
+
+class _Reader:
+    """Takes the XML's events: writes the rows of each sheet, and notes the sheets and the styles that hide one."""
+
+    def __init__(self, scratch: Path) -> None:
         self.tables: list[tuple[str, str]] = []
         self.hidden: set[str] = set()
+        self._scratch = scratch
+        self._out: IO[str] | None = None
         self._style = ""
-        self._tables = 0
+        self._tables, self._aside = 0, 0
+        self._repeated = 1
+        self._column = 0
+        self._cells: list[tuple[int, int, _Packed, int, int]] = []
+        self._cell: dict[str, str] = {}
+        self._paragraphs: list[str] = []
+        self._is_paragraph = False
+
+    def close(self) -> None:
+        if self._out is not None:
+            self._out.close()
+            self._out = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "style:style":
-            self._style = attributes.get("style:name", "")
-        elif name == "style:table-properties" and attributes.get("table:display") == "false":
-            self.hidden.add(self._style)
+        if name in _ASIDE:
+            self._aside += 1
+        elif self._aside:
+            return
+        elif name in _CELLS:
+            self._cell, self._paragraphs = attributes, []
+        elif name == "text:p":
+            self._paragraphs.append("")
+            self._is_paragraph = True
+        elif name in _WHITE:
+            self.text(_WHITE[name] * min(int(attributes.get("text:c", 1)), _CHUNK_BYTES))
+        else:
+            self._start_outer(name, attributes)
+
+    def _start_outer(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "table:table-row" and self._tables == 1:
+            self._cells, self._column = [], 0
+            self._repeated = int(attributes.get("table:number-rows-repeated", 1))
         elif name == "table:table":
             self._tables += 1
             if self._tables == 1:
                 self.tables.append((attributes.get("table:name", ""), attributes.get("table:style-name", "")))
+                self._out = _spooled(self._scratch, len(self.tables) - 1).open("w", encoding="utf-8")
+        elif name == "style:style":
+            self._style = attributes.get("style:name", "")
+        elif name == "style:table-properties" and attributes.get("table:display") == "false":
+            self.hidden.add(self._style)
 
     def end(self, name: str) -> None:
-        if name == "table:table":
-            self._tables -= 1
-
-    def text(self, _: str) -> None:
-        """No text belongs to the outline."""
-
-
-class _Rows:
-    """Takes the rows of one sheet, of which `taken` hands out those that are complete."""
-
-    def __init__(self, sheet: str) -> None:
-        self._sheet = sheet
-        self._rows: list[OdsRow] = []
-        self._tables, self._aside = 0, 0
-        self._is_here = False
-        self._repeated = 1
-        self._cells: list[OdsCell] = []
-        self._is_paragraph = False
-
-    def taken(self) -> list[OdsRow]:
-        rows, self._rows = self._rows, []
-        return rows
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "table:table":
-            self._tables += 1
-            self._is_here = attributes.get("table:name", "") == self._sheet if self._tables == 1 else self._is_here
-        if not self._is_here or self._tables != 1:
-            return
-        if name in _ASIDE:
-            self._aside += 1
-        elif not self._aside:
-            self._start(name, attributes)
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "table:table-row":
-            self._cells, self._repeated = [], int(attributes.get("table:number-rows-repeated", 1))
-        elif name in _CELLS:
-            self._cells.append(OdsCell(attributes))
-        elif name == "text:p" and self._cells:
-            self._cells[-1].paragraphs.append("")
-            self._is_paragraph = True
-        elif name in _WHITE:
-            self.text(_WHITE[name] * min(int(attributes.get("text:c", 1)), _CHUNK_BYTES))
-
-    def end(self, name: str) -> None:
-        if name == "table:table":
-            self._tables -= 1
-        if not self._is_here or self._tables != 1:
-            return
         if name in _ASIDE:
             self._aside -= 1
-        elif name == "text:p" and not self._aside:
+        elif self._aside:
+            return
+        elif name == "text:p":
             self._is_paragraph = False
-        elif name == "table:table-row":
-            self._rows.append(OdsRow(self._cells, self._repeated))
+        elif name in _CELLS and self._tables == 1:
+            self._end_cell()
+        elif name == "table:table-row" and self._tables == 1 and self._out is not None:
+            self._out.write(json.dumps([self._repeated, self._cells]) + "\n")
+        elif name == "table:table":
+            self._tables -= 1
+            if not self._tables:
+                self.close()
+
+    def _end_cell(self) -> None:
+        cell = self._cell
+        repeated = int(cell.get("table:number-columns-repeated", 1))
+        value = _value(cell, self._paragraphs)
+        if value != "":
+            if self._column + repeated > _COLUMNS_MAX:
+                reason = f"a row has more than {_COLUMNS_MAX:,} columns: no spreadsheet has so many"
+                raise FileRefused("too-large", reason)
+            down = int(cell.get("table:number-rows-spanned", 1))
+            right = int(cell.get("table:number-columns-spanned", 1))
+            self._cells.append((self._column, repeated, value, down, right))
+        self._column += repeated
 
     def text(self, data: str) -> None:
-        if self._is_paragraph and not self._aside and self._is_here and self._tables == 1:
-            self._cells[-1].paragraphs[-1] += data
+        if self._is_paragraph and not self._aside:
+            self._paragraphs[-1] += data
+
+
+def _value(cell: dict[str, str], paragraphs: list[str]) -> _Packed:
+    """A cell's value; its text where it has no value of its own, as an error has none. Dates and spans are packed."""
+    kind = cell.get("office:value-type")
+    if kind in {"float", "percentage", "currency"}:
+        return float(cell["office:value"])
+    if kind == "boolean":
+        return cell["office:boolean-value"] == "true"
+    if kind == "date":
+        return {"date": cell["office:date-value"]}
+    if kind == "time":
+        return {"time": cell["office:time-value"]}
+    return cell.get("office:string-value") or "\n".join(paragraphs)
+
+
+def _cell(column: int, repeated: int, value: _Packed, down: int, right: int) -> OdsCell:
+    return OdsCell(column, repeated, _unpacked(value), (down, right))
+
+
+def _unpacked(value: _Packed) -> Cell:
+    if isinstance(value, dict):
+        return _instant(value["date"]) if "date" in value else _span(value["time"])
+    return value
 
 
 def expand(rows: Callable[[], Iterator[OdsRow]], left: int, width: int) -> Iterator[list[Cell]]:
@@ -193,10 +213,10 @@ def expand(rows: Callable[[], Iterator[OdsRow]], left: int, width: int) -> Itera
     nothing: list[Cell] = [""] * width
     blank, count = 0, 0
     for row in rows():
-        cells = _cells(row, left, width)
-        if all(cell == "" for cell in cells):
+        if not row.cells:
             blank += row.repeated
             continue
+        cells = _cells(row, left, width)
         count += blank + row.repeated
         require_rows(count)
         yield from (list(nothing) for _ in range(blank))
@@ -211,26 +231,11 @@ def require_rows(count: int) -> None:
 
 
 def _cells(row: OdsRow, left: int, width: int) -> list[Cell]:
-    cells: list[Cell] = []
+    cells: list[Cell] = [""] * width
     for cell in row.cells:
-        room = left + width - len(cells)
-        if room <= 0:
-            break
-        cells += [cell.value()] * min(cell.repeated, room)
-    return (cells + [""] * (left + width - len(cells)))[left:]
-
-
-def places(row: OdsRow) -> Iterator[tuple[int, OdsCell]]:
-    """The filled cells of a row and the first column of each; raises `FileRefused` where a row has too many columns."""
-    column = 0
-    for cell in row.cells:
-        if cell.is_filled and cell.value() != "":
-            if column + cell.repeated > _COLUMNS_MAX:
-                raise FileRefused(
-                    "too-large", f"a row has more than {_COLUMNS_MAX:,} columns: no spreadsheet has so many"
-                )
-            yield column, cell
-        column += cell.repeated
+        begin = cell.column - left
+        cells[begin : begin + cell.repeated] = [cell.value] * cell.repeated
+    return cells
 
 
 def _instant(text: str) -> Cell:

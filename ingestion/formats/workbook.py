@@ -71,14 +71,14 @@ class Workbook(Protocol):
         """A sheet by name; None where it has no cell."""
 
 
-def open_workbook(path: Path) -> tuple[str, Workbook]:
+def open_workbook(path: Path, scratch: Path) -> tuple[str, Workbook]:
     """The format of a workbook (xlsx, xls, xlsb or ods) and its sheets.
 
     Raises `FileRefused` where it has a password or cells that cannot be read, and what the libraries raise.
     """
     format_ = _format(path)
     if format_ == "ods":
-        return format_, _OdsWorkbook(path)
+        return format_, _OdsWorkbook(path, scratch)
     if format_ == "xlsb":
         require_known_cells(path)
     try:
@@ -144,8 +144,8 @@ def _excel_rows(cells: CalamineSheet, errors: Mapping[int, Mapping[int, str]]) -
 
 
 class _OdsWorkbook:
-    def __init__(self, path: Path) -> None:
-        self._document = OpenDocument(path)
+    def __init__(self, path: Path, scratch: Path) -> None:
+        self._document = OpenDocument(path, scratch)
         self.sheets = tuple(SheetInfo(name, is_table=True, is_visible=shown) for name, shown in self._document.sheets)
 
     def sheet(self, name: str) -> Sheet | None:
@@ -155,7 +155,8 @@ class _OdsWorkbook:
         top = 0
         for row in self._document.rows(name):
             count = 0
-            for column, cell in opendocument.places(row):
+            for cell in row.cells:
+                column = cell.column
                 count += cell.repeated
                 columns |= {column, column + cell.repeated - 1}
                 down, right = cell.span
