@@ -61,10 +61,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class _Marks:
-    """The delimiters and line feeds of a block that stand outside quotes, and what was learnt on the way."""
+    """The delimiters and line feeds of a block that stand outside quotes, and what was learnt on the way.
+
+    ``ends`` are the line feeds among them, ``line_feeds`` are those in quotes, too.
+    """
 
     at: Offsets
-    is_end: Flags
+    ends: Offsets
     line_feeds: Offsets
     quotes: int = 0
     doubled: int = 0
@@ -157,10 +160,22 @@ class _Gate:
         marked |= body == self.delimiter
         if not self.quote or (not self.quoted and self.quote not in block.raw):
             at = np.flatnonzero(marked)
-            is_end = body[at] == LF
-            return _Marks(at, is_end, at[is_end], delimiters_within=None if at.size else self.delimiters_within)
+            ends = self._ends(block, at)
+            return _Marks(at, ends, ends, delimiters_within=None if at.size else self.delimiters_within)
         marked |= body == self.quote[0]
         return self._marks_with_quotes(block, np.flatnonzero(marked))
+
+    def _due(self, marks: Offsets) -> Offsets:
+        """Those of the marks outside quotes that must be line feeds."""
+        due: Offsets = marks[self.width - 1 - self.delimiters :: self.width]
+        return due
+
+    def _ends(self, block: Block, marks: Offsets) -> Offsets:
+        """The line feeds among marks outside quotes: those that are due, where they are as many as there are."""
+        due = self._due(marks)
+        if due.size == block.raw.count(b"\n") and (block.body[due] == LF).all():
+            return due
+        return marks[block.body[marks] == LF]
 
     def _marks_with_quotes(self, block: Block, at: Offsets) -> _Marks:
         """A mark is in quotes when the quotes before it are odd in number; a doubled quote closes and opens again."""
@@ -176,12 +191,12 @@ class _Gate:
         bad_close = closing[(right != self.delimiter) & (right != LF) & (right != CR) & ~doubled]
         bad = ((bad_open, "quote-open"), (bad_close, "quote-close"))
         faults = [(int(where[0]), rule) for where, rule in bad if where.size]
-        outside = ~is_quote & ~odd
+        outside = ~(is_quote | odd)
         feeds = np.flatnonzero(kind == LF)
         swallowed, within = self._swallowed(at, feeds, odd, is_quote)
         return _Marks(
             at=at[outside],
-            is_end=kind[outside] == LF,
+            ends=at[outside & (kind == LF)],
             line_feeds=at[feeds],
             quotes=quote_at.size,
             doubled=int(np.count_nonzero(doubled)),
@@ -224,17 +239,15 @@ class _Gate:
 
     def _width_faults(self, block: Block, marks: _Marks) -> Iterator[Fault]:
         """Outside quotes, a line feed must be every width-th mark, and nothing else may be."""
-        is_end, first_end = marks.is_end, self.width - 1 - self.delimiters
         if self.width == 1:
-            ends = marks.at[is_end]
-            blank = ends[is_blank(block, ends)]
+            blank = marks.ends[is_blank(block, marks.ends)]
             if blank.size:
                 yield int(blank[0]), "blank"
-        due = is_end[first_end :: self.width]
-        if due.all() and np.count_nonzero(is_end) == due.size:
+        if np.array_equal(marks.ends, self._due(marks.at)):
             return
+        is_end = block.body[marks.at] == LF
         expected = np.zeros(is_end.size, np.bool_)
-        expected[first_end :: self.width] = True
+        expected[self.width - 1 - self.delimiters :: self.width] = True
         index = int(np.argmax(is_end != expected))
         at = marks.at[index : index + 1]
         if not is_end[index]:
@@ -244,13 +257,15 @@ class _Gate:
 
     def _size_faults(self, block: Block, marks: _Marks) -> Iterator[Fault]:
         begin = self.record_offset - self.offset
-        bounds = np.concatenate(([begin], marks.at[marks.is_end] + 1, [block.body.size]))
+        if block.body.size - begin <= self.record_bytes_max:
+            return
+        bounds = np.concatenate(([begin], marks.ends + 1, [block.body.size]))
         too_long = np.diff(bounds) > self.record_bytes_max
         if too_long.any():
             yield int(bounds[np.argmax(too_long)]) + self.record_bytes_max, "size"
 
     def _count(self, block: Block, marks: _Marks) -> None:
-        ends = marks.at[marks.is_end]
+        ends = marks.ends
         self.structure_bytes += marks.at.size + block.crlf_ends(ends) + marks.quotes - marks.doubled
         self.delimiters += marks.at.size - ends.size
         if ends.size:
@@ -272,7 +287,7 @@ class _Gate:
         self.record_line = last
         self.record_offset = self.offset + int(ends[-1]) + 1
         self.records += ends.size
-        self.delimiters = int(np.count_nonzero(marks.at > ends[-1]))
+        self.delimiters = marks.at.size - int(np.searchsorted(marks.at, ends[-1], "right"))
 
     def _line_after(self, end: np.intp, marks: _Marks) -> int:
         return self.line + int(np.searchsorted(marks.line_feeds, end, "right"))
@@ -298,7 +313,7 @@ class _Gate:
     def _record_at(self, marks: _Marks, at: int) -> tuple[int, int]:
         """The line on which the record around an offset begins, and how many fields it has up to there."""
         earlier = marks.at < at
-        ends = marks.at[marks.is_end & earlier]
+        ends = marks.ends[marks.ends < at]
         if not ends.size:
             return self.record_line, self.delimiters + int(np.count_nonzero(earlier)) + 1
         return self._line_after(ends[-1], marks), int(np.count_nonzero(earlier & (marks.at > ends[-1]))) + 1
