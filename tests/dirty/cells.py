@@ -5,7 +5,7 @@ import re
 from tests.dirty.tables import NULLS
 from tests.dirty.writers import Written
 
-_TYPED = re.compile(r"[-+]?\d[\d.,  -]*|\d{4}M\d\d")
+_TYPED = re.compile(r"[-+]?\d[\d.,  -/]*%?|\d{4}M\d\d|[\d.]+e\+\d+|[-\d]+T[\d:]+Z")
 _SHARE = 0.95
 
 

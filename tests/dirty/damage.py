@@ -57,8 +57,10 @@ def _short(written: Written, place: Place) -> Sequence[Piece] | None:
     return None if cells == ("",) else [Piece("record", written.writing.record(cells), None, "short")]
 
 
-def _long(written: Written, place: Place) -> Sequence[Piece]:
+def _long(written: Written, place: Place) -> Sequence[Piece] | None:
     piece = written.pieces[place.piece]
+    if piece.text.endswith("\\"):
+        return None
     text = piece.text + written.writing.delimiter + ("" if place.inside % 2 else "more")
     return [Piece("record", text, None, "long")]
 

@@ -9,6 +9,7 @@ from tests.dirty.tables import Table, tables
 from tests.dirty.writers import Piece, Writing, Written, is_decidable, writings
 
 TITLES = (
+    "Population, by region; in 1 000",
     "Population by region",
     "Statistical Office",
     "Table 12411-0001",

@@ -85,7 +85,7 @@ REMARKS = (
     "12 b",
     "\ufeffmark",
 )
-NULLS = ("", ":", "-", "..", "NA")
+NULLS = ("", ":", "-", "..", "NA", "x", "/", "…", "n/a")
 
 
 def _grouped(number: int, thousands: str, decimal: str) -> str:
@@ -105,11 +105,17 @@ TYPED: dict[str, Callable[[int], str]] = {
     "day": lambda n: f"20{n % 30:02}-{n % 12 + 1:02}-{n % 28 + 1:02}",
     "dotted day": lambda n: f"{n % 28 + 1:02}.{n % 12 + 1:02}.20{n % 30:02}",
     "year": lambda n: str(1950 + n % 75),
+    "leading zeros": lambda n: f"{n:05}",
+    "percent": lambda n: f"{n / 10:.1f}%",
+    "science": lambda n: f"{n / 10}e+{n % 12:02}",
+    "slashed day": lambda n: f"{n % 28 + 1:02}/{n % 12 + 1:02}/20{n % 30:02}",
+    "instant": lambda n: f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}T{n % 24:02}:{n % 60:02}:00Z",
     "month": lambda n: f"20{n % 30:02}M{n % 12 + 1:02}",
 }
 """Columns by which a header can be told from data."""
 
-UNTYPED = ("code", "word", "remark", "flagged", "empty")
+UNTYPED = ("code", "word", "remark", "flagged", "empty", "truth")
+_COUNTS = ("whole", "point", "comma", "1.234,5", "1 234,5")
 
 
 @dataclass(frozen=True)
@@ -137,12 +143,22 @@ def _untyped(kind: str, language: Language, number: int) -> str:
         return REMARKS[number % len(REMARKS)]
     if kind == "flagged":
         return f"{number / 10:.1f}{(' p', ' b', '', ' :')[number % 4]}"
-    return ""
+    return ("yes", "no")[number % 2] if kind == "truth" else ""
 
 
 @st.composite
 def heads(draw: st.DrawFn, kinds: tuple[str, ...], language: Language) -> tuple[Cells, ...]:
-    """No header row, one, or two of which the upper one groups columns; names may be double, and some empty."""
+    """No header row, one, or two of which the upper one groups columns; names may be double, and some empty.
+
+    A table of a text column and counts may have years for names.
+    """
+    if (
+        len(kinds) > 2
+        and kinds[0] in {"word", "code"}
+        and all(kind in _COUNTS for kind in kinds[1:])
+        and draw(st.booleans())
+    ):
+        return ((language.names[0], *(str(2000 + place) for place in range(1, len(kinds)))),)
     rows = draw(st.sampled_from([1, 1, 1, 1, 0, 2]))
     if rows == 0:
         return ()
