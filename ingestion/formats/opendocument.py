@@ -70,9 +70,7 @@ class OpenDocument:
         with _spooled(self._scratch, self._numbers[name]).open(encoding="utf-8") as file:
             for line in file:
                 repeated, cells = json.loads(line)
-                yield OdsRow(
-                    repeated, [OdsCell(c, n, _unpacked(value), (down, right)) for c, n, value, down, right in cells]
-                )
+                yield OdsRow(repeated, [_cell(*cell) for cell in cells])
 
 
 def _spooled(scratch: Path, number: int) -> Path:

@@ -64,9 +64,17 @@ def _begin(rows: Sequence[Row], merged: Sequence[Merged] | None) -> int:
     filled = [
         _filled(_with_merged(row, number, merged)) if counts[number] > 1 else 1 for number, row in enumerate(rows)
     ]
-    begin = next(number for number, count in enumerate(filled) if count >= needed)
+    first = next(number for number, count in enumerate(filled) if count >= needed)
+    begin = _widest(rows, filled, first)
     is_upper = begin > 0 and merged is None and counts[begin - 1] > 1 and _is_text(rows[begin - 1])
     return begin - 1 if is_upper and _is_text(rows[begin]) else begin
+
+
+def _widest(rows: Sequence[Row], filled: Sequence[int], first: int) -> int:
+    """The widest row of names above the first row of data; ``first`` where no data is near, as in a table of text."""
+    near = range(first, min(first + _HEADER_ROWS_MAX, len(rows)))
+    data = next((number for number in near if filled[number] > 1 and not _is_header(rows[number])), first)
+    return max(range(first, max(data, first + 1)), key=lambda number: (filled[number], -number))
 
 
 def _depth(rows: Sequence[Row], begin: int, merged: Sequence[Merged] | None) -> int:
