@@ -1,7 +1,6 @@
 """Records that were found good, as a text that no reader can misread, and the line on which each of them begins.
 
-The text has one-byte delimiters and quotes and a line feed behind each record. Beside it stands an index: pairs of a
-record's number and its physical line, one wherever the lines do not simply go on with the records.
+The text has one-byte delimiters and quotes and a line feed behind each record; beside it stands an index of lines.
 """
 
 import codecs
@@ -11,20 +10,17 @@ from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from ingestion.text.account import Account
 from ingestion.text.blocks import Flags, Offsets
+from ingestion.text.index import LINE, LineIndex
 from ingestion.text.lines import Lines
 from ingestion.text.tokens import Grammar
-
-LINE = "_line"
 
 _BEGIN = codecs.BOM_UTF8
 """Polars passes over a byte order mark at the start: over this one, and not over one that a value begins with."""
 
-_INDEX = np.dtype([("record", np.int64), ("line", np.int64)])
 _SEPARATORS = (b"\x1f", b"\x1e")
 
 
@@ -33,18 +29,14 @@ class CleanFile:
 
     def __init__(self, folder: Path, grammar: Grammar, width: int) -> None:
         self._path = folder / "clean.csv"
-        self._index_path = folder / "clean.index"
         self._grammar = grammar
         self._width = width
         self.delimiter = grammar.delimiter if len(grammar.delimiter) == 1 else _SEPARATORS[0]
         self.quote = grammar.quote or next(mark for mark in _SEPARATORS if mark != self.delimiter)
         self._file: BinaryIO = self._path.open("wb", buffering=1 << 20)
-        self._index: BinaryIO = self._index_path.open("wb")
+        self._index = LineIndex(folder / "clean.index")
         self._file.write(_BEGIN)
-        self._line_less_record = -1
-        self.records = 0
         self.value_bytes = 0
-        self.last_line = 0
 
     def __enter__(self) -> "CleanFile":
         return self
@@ -53,7 +45,7 @@ class CleanFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self._index.close()
+        self._index.__exit__(kind, error, trace)
 
     @property
     def marks(self) -> bytes:
@@ -62,15 +54,20 @@ class CleanFile:
         return delimiter + (self.quote if self.quote != self._grammar.quote else b"")
 
     @property
+    def records(self) -> int:
+        """How many records were written."""
+        return self._index.records
+
+    @property
     def account(self) -> Account:
         """What was written, counted without a parser."""
-        return Account(self.records, self.records * self._width, self.last_line, self.value_bytes)
+        return Account(self.records, self.records * self._width, self._index.last_line, self.value_bytes)
 
     def add(self, fields: Sequence[bytes], line: int) -> None:
         """Write one record that begins on a line."""
         self._file.write(self._written(fields))
         self.value_bytes += sum(map(len, fields))
-        self._went_on(np.array([line]))
+        self._index.add(np.array([line]))
 
     def take(self, lines: Lines, kept: Flags, records: Mapping[int, Sequence[bytes]], number: int) -> None:
         """Write the records of some lines: lines that are kept as they stand, and others by the line they begin on.
@@ -88,8 +85,7 @@ class CleanFile:
         self.value_bytes += sum(len(field) for fields in records.values() for field in fields)
         begins = np.concatenate((which, np.fromiter(records, np.intp, len(records))))
         begins.sort()
-        if begins.size:
-            self._went_on(begins + number)
+        self._index.add(begins + number)
 
     def frame(self, columns: Sequence[str]) -> pl.LazyFrame:
         """The records as text columns of these names, with the line of each; to be called when all are written."""
@@ -105,28 +101,8 @@ class CleanFile:
             empty_string_is_null=False,
             glob=False,
         )
-        index = np.memmap(self._index_path, _INDEX, "r")
-        starts, lines = index["record"], index["line"]
-
-        def line_of(numbers: pl.Series) -> pl.Series:
-            values = numbers.to_numpy().astype(np.int64)
-            place = np.searchsorted(starts, values, "right") - 1
-            return pl.Series(lines[place] + (values - starts[place]))
-
-        number = pl.col("record").map_batches(line_of, return_dtype=pl.Int64, is_elementwise=True)
         values = [pl.col(position).alias(name) for position, name in positions.items()]
-        return frame.with_row_index("record").select(*values, number.alias(LINE))
-
-    def _went_on(self, lines: npt.NDArray[np.int64]) -> None:
-        """Count records that begin on these lines, and keep in the index where lines and records part."""
-        records = np.arange(self.records, self.records + lines.size)
-        apart = np.diff(lines - records, prepend=self._line_less_record) != 0
-        entries = np.empty(int(np.count_nonzero(apart)), _INDEX)
-        entries["record"], entries["line"] = records[apart], lines[apart]
-        self._index.write(entries.tobytes())
-        self.records += lines.size
-        self.last_line = int(lines[-1])
-        self._line_less_record = self.last_line - (self.records - 1)
+        return frame.with_row_index("record").select(*values, self._index.line_of("record").alias(LINE))
 
     def _written(self, fields: Sequence[bytes]) -> bytes:
         quote = self.quote

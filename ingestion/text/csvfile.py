@@ -10,12 +10,13 @@ from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
 from ingestion.text.account import Account, LineAccount, close_account
 from ingestion.text.careful import CarefulReader
-from ingestion.text.clean import LINE, CleanFile
+from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect, understand
 from ingestion.text.encoding import Text, as_utf8
 from ingestion.text.gate import NO_DELIMITER, RECORD_BYTES_MAX, Shape, measure
 from ingestion.text.head import Head, read_head
 from ingestion.text.header import is_footer
+from ingestion.text.index import LINE, LineIndex
 from ingestion.text.rejects import RejectFile
 from ingestion.text.tokens import Grammar, Record
 
@@ -30,12 +31,13 @@ def read_csv(source: Source) -> Iterator[Found]:
     doubt = _doubt(text, dialect, source)
     if doubt is None:
         try:
-            shape = measure(text, dialect, head)
+            with LineIndex(source.scratch / "lines.index") as index:
+                shape = measure(text, dialect, head, index)
             _refuse_last(text, dialect, head, shape)
         except FileRefused as refused:
             doubt = refused.reason
     if doubt is None:
-        yield _fast(text, dialect, head, shape)
+        yield _fast(text, dialect, head, (shape, index))
     else:
         yield _careful(text, dialect, head, source, doubt)
 
@@ -70,19 +72,14 @@ def _refuse_last(text: Text, dialect: Dialect, head: Head, shape: Shape) -> None
         raise FileRefused("footer", reason, line=shape.last_line)
 
 
-def _fast(text: Text, dialect: Dialect, head: Head, shape: Shape) -> Found:
+def _fast(text: Text, dialect: Dialect, head: Head, measured: tuple[Shape, LineIndex]) -> Found:
     """What passed the gate: Polars reads the file itself.
 
     Columns are read by position, so that no name matters before it is stored. Blank lines at the end would be read as
     rows of nulls: there the parser is told when to stop.
     """
     positions = {f"c{position}": name for position, name in enumerate(dialect.columns)}
-    line = pl.col("line").cast(pl.Int64)
-    if shape.multiline:
-        inner = pl.sum_horizontal(
-            pl.col(name).str.count_matches("\n", literal=True).cast(pl.Int64) for name in positions
-        )
-        line += inner.cum_sum().shift(1, fill_value=0)
+    shape, index = measured
     values = [pl.col(position).alias(name) for position, name in positions.items()]
     if shape.records:
         frame = pl.scan_csv(
@@ -96,7 +93,8 @@ def _fast(text: Text, dialect: Dialect, head: Head, shape: Shape) -> Found:
             n_rows=shape.records if shape.blank_lines else None,
             glob=False,
         )
-        rows = frame.with_row_index("line", offset=head.lines + 1).select(*values, line.alias(LINE))
+        line = index.line_of("record") if shape.multiline else pl.col("record").cast(pl.Int64) + head.lines + 1
+        rows = frame.with_row_index("record").select(*values, line.alias(LINE))
     else:
         rows = pl.LazyFrame(schema={**dict.fromkeys(dialect.columns, pl.String), LINE: pl.Int64})
     account = Account(shape.records, shape.records * len(dialect.header), shape.last_line, shape.value_bytes)

@@ -26,6 +26,7 @@ from ingestion.text.blocks import CR, LF, Block, Flags, LineBeginnings, Offsets,
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.head import Head
+from ingestion.text.index import LineIndex
 
 CHUNK_BYTES = 1 << 18
 RECORD_BYTES_MAX = 16 << 20
@@ -98,7 +99,8 @@ _LINE_FAULTS: dict[str, Callable[[int], FileRefused]] = {
 class _Gate:
     """The state between blocks: where the current record begins, and how much of it has been seen."""
 
-    def __init__(self, dialect: Dialect, head: Head, record_bytes_max: int) -> None:
+    def __init__(self, dialect: Dialect, head: Head, index: LineIndex, record_bytes_max: int) -> None:
+        self.index = index
         self.delimiter = ord(dialect.delimiter or NO_DELIMITER)
         self.quote = dialect.quote.encode()
         self.width = len(dialect.header)
@@ -143,6 +145,7 @@ class _Gate:
                 raise self._too_few(self.record_line, self.delimiters + 1)
             lines = self.line
             self.records += 1
+            self.index.add(np.array([self.record_line]))
             self.last_line, self.last_offset = self.record_line, self.record_offset
         return Shape(
             records=self.records,
@@ -172,10 +175,11 @@ class _Gate:
 
     def _ends(self, block: Block, marks: Offsets) -> Offsets:
         """The line feeds among marks outside quotes: those that are due, where they are as many as there are."""
-        due = self._due(marks)
+        due: Offsets = self._due(marks)
         if due.size == block.raw.count(b"\n") and (block.body[due] == LF).all():
             return due
-        return marks[block.body[marks] == LF]
+        ends: Offsets = marks[block.body[marks] == LF]
+        return ends
 
     def _marks_with_quotes(self, block: Block, at: Offsets) -> _Marks:
         """A mark is in quotes when the quotes before it are odd in number; a doubled quote closes and opens again."""
@@ -278,13 +282,14 @@ class _Gate:
 
     def _close_records(self, ends: Offsets, marks: _Marks) -> None:
         """Move on to the record that is open when the block ends; note where the last closed one began."""
-        last = self._line_after(ends[-1], marks)
+        lines = self.line + np.searchsorted(marks.line_feeds, ends, "right")
+        self.index.add(np.concatenate(([self.record_line], lines[:-1])))
         if ends.size > 1:
-            self.last_line = self._line_after(ends[-2], marks)
+            self.last_line = int(lines[-2])
             self.last_offset = self.offset + int(ends[-2]) + 1
         else:
             self.last_line, self.last_offset = self.record_line, self.record_offset
-        self.record_line = last
+        self.record_line = int(lines[-1])
         self.record_offset = self.offset + int(ends[-1]) + 1
         self.records += ends.size
         self.delimiters = marks.at.size - int(np.searchsorted(marks.at, ends[-1], "right"))
@@ -335,17 +340,19 @@ def measure(
     text: Text,
     dialect: Dialect,
     head: Head,
+    index: LineIndex,
     *,
     chunk_bytes: int = CHUNK_BYTES,
     record_bytes_max: int = RECORD_BYTES_MAX,
 ) -> Shape:
     """Pass a file through the gate and count it; raises `FileRefused` at the first thing that a reader could misread.
 
-    Every record must have as many fields as the header. Memory depends on ``chunk_bytes`` only.
+    Every record must have as many fields as the header. ``index`` takes the line of each. Memory depends on
+    ``chunk_bytes`` only.
     """
     if head.has_lone_cr:
         raise lone_cr(1)
-    gate = _Gate(dialect, head, record_bytes_max)
+    gate = _Gate(dialect, head, index, record_bytes_max)
     with text.path.open("rb") as file:
         file.seek(head.offset)
         if file.read(len(_BOM)) == _BOM:

@@ -295,7 +295,7 @@ RULES = st.builds(
 HEADERS = st.sampled_from([("a", "b"), ("a", "b", "c"), ("a",)])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=TEXTS | TABLES | DAMAGED, rules=RULES, header=HEADERS, above=st.integers(0, 1))
 def test_every_line_is_accounted_for_and_every_row_is_a_record_of_the_file(
     folder: Path, text: str, rules: Rules, header: tuple[str, ...], above: int
@@ -331,7 +331,7 @@ def taken(what: dict[int, str], line: int, count: int, became: str) -> None:
         what[number] = became
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=TEXTS | TABLES | DAMAGED, rules=RULES, header=HEADERS, piece=st.integers(1, 9))
 def test_the_outcome_does_not_depend_on_where_pieces_are_cut(
     folder: Path, text: str, rules: Rules, header: tuple[str, ...], piece: int
@@ -340,7 +340,7 @@ def test_the_outcome_does_not_depend_on_where_pieces_are_cut(
     assert read(folder, text, dialect, piece_bytes=piece) == read(folder, text, dialect)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     cells=st.lists(st.tuples(*2 * [st.text(st.sampled_from("xé,\" \\\n\r|\x1e\x1f\0'#"), max_size=6)]), max_size=8),
     end=st.sampled_from(["\n", "\r\n", "\r"]),

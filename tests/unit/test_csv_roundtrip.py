@@ -94,7 +94,7 @@ FORMS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(head=HEADS, form=FORMS, data=st.data())
 def test_a_table_comes_back_exactly_or_is_refused(
     folder: Path, head: list[str], form: Form, data: st.DataObject
@@ -123,7 +123,7 @@ def test_a_table_comes_back_exactly_or_is_refused(
     assert found.lines == len(physical_lines(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     data=st.lists(
         st.sampled_from([b"a", b"1", b",", b";", b'"', b"\n", b"\r\n", b"\r", b"\xe9", b"\0", b" "]), max_size=40

@@ -14,6 +14,7 @@ from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.gate import Shape, measure
 from ingestion.text.head import read_head
+from ingestion.text.index import LineIndex
 
 BOM = b"\xef\xbb\xbf"
 
@@ -41,7 +42,10 @@ def outcome(
     )
     text = Text(path, begin=len(BOM) if data.startswith(BOM) else 0)
     try:
-        return measure(text, dialect, read_head(text, dialect), **options)
+        with LineIndex(path.with_suffix(".index")) as index:
+            shape = measure(text, dialect, read_head(text, dialect), index, **options)
+        assert (index.records, index.last_line) == (shape.records, shape.last_line)
+        return shape
     except FileRefused as refused:
         return refused.rule, refused.reason, refused.line
 

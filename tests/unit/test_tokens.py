@@ -23,7 +23,7 @@ def grammar(rules: Rules) -> Grammar:
     return Grammar(rules.delimiter.encode(), rules.quote.encode(), rules.escape)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(text=TEXTS, rules=RULES)
 def test_it_agrees_with_a_reader_that_goes_character_by_character(text: str, rules: Rules) -> None:
     token = grammar(rules).record(text.encode(), 0)
