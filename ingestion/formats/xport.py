@@ -36,7 +36,7 @@ class Xport:
     numbers: dict[int, tuple[int, int]]
 
     def letters(self, offset: int, count: int) -> dict[int, list[tuple[int, str]]]:
-        """The letters of missing numbers in ``count`` rows from row ``offset``: by variable, the row among them, the letter."""
+        """The letters of missing numbers in ``count`` rows from row ``offset``: variable, row among them, letter."""
         with self.path.open("rb") as file:
             file.seek(self.begin + offset * self.row_bytes)
             data = file.read(min(count, self.rows - offset) * self.row_bytes)
