@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -132,7 +133,7 @@ def parse_request(values: dict[str, Any]) -> ParseRequest:
 
 def schema_json(schema: pl.Schema) -> str:
     """A schema as text: Arrow's own form, in base64."""
-    return base64.b64encode(schema.to_frame().to_arrow().schema.serialize().to_pybytes()).decode("ascii")
+    return _schema_text(tuple(schema.items()))
 
 
 def schema_of(text: str) -> pl.Schema:
@@ -141,7 +142,18 @@ def schema_of(text: str) -> pl.Schema:
     >>> schema_of(schema_json(pl.Schema({"a": pl.Decimal(10, 2)})))
     Schema([('a', Decimal(precision=10, scale=2))])
     """
-    return pl.Schema(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text))))
+    return pl.Schema(_schema_items(text))
+
+
+# Thousands of small files have the same few schemas.
+@lru_cache(maxsize=256)
+def _schema_text(items: tuple[tuple[str, pl.DataType], ...]) -> str:
+    return base64.b64encode(pl.Schema(items).to_frame().to_arrow().schema.serialize().to_pybytes()).decode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _schema_items(text: str) -> tuple[tuple[str, pl.DataType], ...]:
+    return tuple(pl.Schema(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))).items())
 
 
 def reply_json(reply: Reply) -> dict[str, Any]:
