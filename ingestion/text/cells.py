@@ -8,6 +8,9 @@ NULL_TOKENS = frozenset(
     ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "..", "...", ":", "\\n", "?"]
 )
 
+MARKS = frozenset(["x", "c", "s", "z", "(d)", "(s)", "(x)", "(na)", "[x]", "[c]", "[z]", "**", "***"])
+"""What offices write where a number is secret, unreliable or impossible; as a name of a column it is none of these."""
+
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)?|[.,]\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+([.,]\d+)?)([eE][+-]?\d+)?\s?%?")
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([AaPp][Mm])?"
 _ZONE = r"(\s?(Z|UTC|[+-]\d{2}:?\d{2}))?"
@@ -23,7 +26,7 @@ _CODE = re.compile(r"[\w./+#@&-]{1,40}")
 _NUMBERS = re.compile(r"[+-]?\d[\d.,]*(\s+[+-]?\d[\d.,]*)+")
 _NAME = re.compile(r"[^\W\d][^\x00]{0,79}|_\w{1,79}", re.DOTALL)
 _NAME_WORDS_MAX = 6
-_NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s")
+_NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s|[_=-]{3,}$")
 
 
 def is_null(cell: str) -> bool:
@@ -33,6 +36,16 @@ def is_null(cell: str) -> bool:
     (True, True, False)
     """
     return cell.strip().lower() in NULL_TOKENS
+
+
+def is_mark(cell: str) -> bool:
+    """Whether a cell is null, or one of the marks that offices write in place of a number.
+
+    >>> is_mark("x"), is_mark("(D)"), is_mark("…"), is_mark("7")
+    (True, True, True, False)
+    """
+    text = cell.strip().lower()
+    return text in NULL_TOKENS or text in MARKS or (len(text) == 1 and not text.isalnum())
 
 
 def is_number(cell: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from enum import Enum
 from itertools import pairwise
 
-from ingestion.text.cells import is_name, is_null, is_number, is_number_or_date
+from ingestion.text.cells import is_mark, is_name, is_null, is_number, is_number_or_date
 
 Row = Sequence[str]
 
@@ -52,8 +52,9 @@ class Body:
         """
         if any("\0" in cell for cell in row):
             return Verdict.VALUES
-        filled = [column for column in self.typed if not is_null(row[column])]
-        if not filled:
+        is_nothing = is_null if is_first else is_mark
+        filled = [column for column in self.typed if not is_nothing(row[column])]
+        if all(is_mark(row[column]) for column in filled):
             return Verdict.OPEN
         matching = [column for column in filled if is_number_or_date(row[column])]
         if self.untyped and not any(row[column].strip() for column in self.untyped) and len(matching) < len(filled):
@@ -67,10 +68,10 @@ class Body:
         return any(is_number_or_date(row[column]) for column in self.typed)
 
     def recurring(self, row: Row) -> str | None:
-        """A cell of a row that is a value of its column further down; None where there is none."""
+        """A text in a row that is a value of its column further down; None where there is none."""
         others = [other for other in self.rows if _bare(other) != _bare(row)]
         for column, cell in enumerate(row):
-            if not is_null(cell) and any(other[column] == cell for other in others):
+            if not is_null(cell) and not is_number_or_date(cell) and any(other[column] == cell for other in others):
                 return cell
         return None
 
@@ -126,7 +127,7 @@ class Body:
         return not any(row[column].strip() for row in self.rows)
 
     def _is_typed(self, column: int) -> bool:
-        cells = [row[column] for row in self._lower if not is_null(row[column])]
+        cells = [row[column] for row in self._lower if not is_mark(row[column])]
         misfits_max = max((1 - _TYPED_SHARE) * len(cells), len(cells) >= _CELLS_WITH_MISFIT_MIN)
         misfits = 0
         for cell in cells:

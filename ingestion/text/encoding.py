@@ -131,9 +131,9 @@ def _wide(head: bytes) -> str | None:
         return "utf-32-be"
     even, odd = (zeros[0] + zeros[2]) / 2, (zeros[1] + zeros[3]) / 2
     ends = head.count(b"\n")
-    if odd > 0.15 and even < 0.01 and head.count(b"\n\0") >= ends / 2:
+    if odd > 0.15 and even < odd / 4 and head.count(b"\n\0") >= ends / 2:
         return "utf-16-le"
-    if even > 0.15 and odd < 0.01 and head.count(b"\0\n") >= ends / 2:
+    if even > 0.15 and odd < even / 4 and head.count(b"\0\n") >= ends / 2:
         return "utf-16-be"
     return None
 

@@ -152,12 +152,16 @@ def _leading(top: _Top) -> tuple[list[int], str]:
         return _leading_by_names(top, start)
     if not block:
         return [], "the first line has numbers or dates as the lines below it"
-    block = _bottom(top, block)
+    named, block = block, _bottom(top, block)
     rows = [top.rows[place] for place in block]
+    recurring = body.recurring(rows[0])
+    if recurring is not None:
+        return [], f"{recurring[:40]!r} in the first line is also a value further down"
     count = next((count for count in range(1, len(rows)) if not _continues(rows[:count], rows[count], body)), len(rows))
     said = []
-    if count < len(rows):
-        line = top.records[block[count]].line
+    below = [place for place in named if place > block[count - 1]]
+    if below:
+        line = top.records[below[0]].line
         said.append(f"line {line} is a row, though it has text in a column of numbers or dates")
     if body.has_headings(rows[count - 1]):
         line = top.records[block[count - 1]].line
@@ -166,18 +170,24 @@ def _leading(top: _Top) -> tuple[list[int], str]:
 
 
 def _named(top: _Top, start: int) -> list[int]:
-    """The usual rows from a place that have names above typed columns; the first may have nothing there."""
+    """The usual rows from a place that have names above typed columns; the first, or titles, may have nothing there."""
     block: list[int] = []
+    last = Verdict.OPEN
     for place in top.usual:
         if place < start:
             continue
         verdict = top.body.verdict(top.rows[place], is_first=not block)
-        if verdict is Verdict.NAMES or (not block and verdict in (Verdict.MOSTLY_NAMES, Verdict.OPEN)):
-            block.append(place)
-        else:
+        goes_on = verdict is Verdict.NAMES or (verdict is Verdict.MOSTLY_NAMES and not block)
+        opens = verdict is last is Verdict.OPEN and (not block or _has_words_alone(top.rows[block[-1]]))
+        if not goes_on and not opens:
             break
-    only_open = len(block) == 1 and top.body.verdict(top.rows[block[0]]) is Verdict.OPEN
-    return [] if only_open else block
+        block.append(place)
+        last = verdict
+    return [] if last is Verdict.OPEN else block
+
+
+def _has_words_alone(row: Row) -> bool:
+    return _filled(row) == 1 and len(row[0].split()) > 1
 
 
 def _bottom(top: _Top, block: list[int]) -> list[int]:
@@ -196,25 +206,27 @@ def _bottom(top: _Top, block: list[int]) -> list[int]:
         full = [part for part in parts if _filled(top.rows[part[0]]) == top.width]
         part = named[-1] if named else (full or parts)[0]
     part = next(earlier for earlier in parts if top.rows[earlier[0]] == top.rows[part[0]])
-    while len(part) > 1 and _is_title_above(top.rows[part[0]], top.rows[part[1]]):
+    while len(part) > 1 and _is_title_above(top.rows[part[0]], [top.rows[place] for place in part[1:]]):
         part = part[1:]
     return part if len(part) <= _HEADER_ROWS_MAX else part[:1]
 
 
-def _is_title_above(row: Row, lower: Row) -> bool:
-    """Whether the upper of two leading rows is a title or a note, and no part of a header."""
+def _is_title_above(row: Row, below: list[Row]) -> bool:
+    """Whether the first of several leading rows is a title or a note, and no part of a header."""
     if len(row) == 1:
-        return len(row[0].split()) >= _TITLE_WORDS_MIN > len(lower[0].split())
-    is_alone = _filled(row) == 1 and _filled(lower) == len(lower)
+        return len(row[0].split()) >= _TITLE_WORDS_MIN > len(below[0][0].split())
+    is_alone = _filled(row) == 1 and any(_filled(lower) == len(lower) for lower in below)
     return is_alone or _is_title(row) or is_note(row[0])
 
 
 def _continues(above: list[Row], row: Row, body: Body) -> bool:
     """Whether a row of text goes on with a header, rather than being a record with text in place of numbers."""
+    if body.recurring(row) is not None:
+        return False
     if any(cell.strip() and not any(upper[column].strip() for upper in above) for column, cell in enumerate(row)):
         return True
     cells = [row[column].strip() for column in body.typed if not is_null(row[column])]
-    if body.recurring(row) is not None or not cells:
+    if not cells:
         return False
     words = all(len(cell.strip()) >= _WORD_LETTERS_MIN for cell in row)
     return (

@@ -77,6 +77,12 @@ def test_wide_encodings_are_told_with_and_without_a_mark(tmp_path: Path, words: 
     assert (text.bom, text.encoding.startswith(encoding), text.begin) == (len(encoding) == 6, True, 0)
 
 
+def test_a_nul_does_not_hide_a_wide_encoding(tmp_path: Path) -> None:
+    wanted = "id\n\0\n" + "0\n" * 12
+    assert content(read(tmp_path, wanted.encode("utf-16-le"))) == wanted
+    assert read(tmp_path, b"a,b\n1,\0\n2,3\n").path == tmp_path / "landed"
+
+
 def test_a_big_endian_mark_is_known(tmp_path: Path) -> None:
     assert content(read(tmp_path, codecs.BOM_UTF16_BE + "é,b\n".encode("utf-16-be"))) == "é,b\n"
     assert content(read(tmp_path, codecs.BOM_UTF32_BE + "é,b\n".encode("utf-32-be"))) == "é,b\n"

@@ -57,6 +57,8 @@ HEADINGS = [
 ]
 
 WITHOUT = [
+    case(",x\n" + ",0\n" * 9, "column_1,column_2", "0 0 1", "does not look like names"),
+    case("A,x\n" + "A,0\n" * 9, "column_1,column_2", "0 0 1", "'A' in the first line is also a value"),
     case("1950;1951\n1950;1950\n1950;1950\n", "column_1,column_2", "0 0 1", "no header row"),
     case("A,1950,1951\nB,1950,1950\nC,1950,1950\n", "column_1,column_2,column_3", "0 0 1", "no header row"),
     case("0,,\n" + "0,0,0\n" * 9, "column_1,column_2,column_3", "0 0 1", "no header row"),
@@ -122,8 +124,9 @@ SEVERAL_ROWS = [
     case("region,weight\n,kg\nA,1\nB,5\n", "region,weight kg", "1 2 3", "takes 2 rows"),
     case("region,weight\ntext,[kg]\nA,1\nB,5\n", "region text,weight [kg]", "1 2 3", "takes 2 rows"),
     case("Table,,\na,b,c\nx,y,z\n1,2,3\n4,5,6\n", "a x,b y,c z", "2 2 4", "line 1 is a title", "takes 2 rows"),
+    case("T,T,T\n\nid,id,id\nA,0,0\nB,0,0\nC,0,0\n", "T,T,T", "1 1 2", "line 3 is a row"),
     case("name,value\nTotal,secret\nA,1\nB,2\nC,3\n", "name,value", "1 1 2", "line 2 is a row"),
-    case("name,v,w\nTotal,x,x\nA,1,2\nB,2,x\nC,3,4\n", "name,v,w", "1 1 2", "line 2 is a row"),
+    case("name,v,w\nTotal,x,x\nA,1,2\nB,2,x\nC,3,4\n", "name,v,w", "1 1 2"),
     case("name,v,w\nTotal,n.v.,n.v.\nA,1,2\nB,2,3\nC,3,4\n", "name,v,w", "1 1 2", "line 2 is a row"),
 ]
 
@@ -181,6 +184,12 @@ def test_footers_and_repeated_headers_do_not_hide_the_header(tmp_path: Path) -> 
         ("Statistical Office,\n\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
         ('id,id,id\n"A000"x,A000,0\nid,id,id\nA000,A000,0\n' + "A000,A000,0\n" * 8, ("id", "id", "id")),
         ("id,id,id\n0,A,A\nid,id,id\n" + "0,A,A\n" * 5 + "__________,,\n", ("id", "id", "id")),
+        ('Office of X,\n"By region; in 1 000",\nid,id\nA0,0\nid,id\nA0,0\nA0,0\n', ("id", "id")),
+        ("id,id,id,\nA,A,0,x\nA,A,0,0\nA,x,0,0\n", ("id", "id", "id", "")),
+        ("id,id\n,x\n,0\n,0\n", ("id", "id")),
+        ("id,id\n0\nx,A\n0,A\n0,A\n", ("id", "id")),
+        ("id,id,id\nA,0,A\nid,id,id\n" + "A,0,A\n" * 4 + "A,x,A\n", ("id", "id", "id")),
+        ("\n\nid,id\n0,A\nid,id\n" + "0,A\n" * 5 + "__________,\n", ("id", "id")),
         ("libellé,\n0,0\nlibellé,\n" + "0,0\n" * 5 + "* provisional,\n", ("libellé", "")),
         ("Statistical Office,\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
     ],
