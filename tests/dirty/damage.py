@@ -186,8 +186,6 @@ DAMAGES: dict[str, Damage] = {
     "mark": _late_mark,
     "double end": _double_end,
 }
-QUOTING = ("quote within", "text after quote", "quote lost", "space before quote")
-"""Of these a file has one at most: two can make a sound quoted field of all that stands between them."""
 
 
 def damaged(written: Written, kind: str, place: Place) -> Written:
@@ -220,9 +218,7 @@ def damaged_files(draw: st.DrawFn) -> Written:
     written = draw(files(RECORDS_PER_DAMAGE + 1))
     records = sum(piece.kind == "record" for piece in written.pieces)
     kinds = draw(st.lists(st.sampled_from(list(DAMAGES)), min_size=1, max_size=max(1, records // RECORDS_PER_DAMAGE)))
-    for number, kind in enumerate(kinds):
-        if kind in QUOTING and any(earlier in QUOTING for earlier in kinds[:number]):
-            continue
+    for kind in kinds:
         sound = [at for at, piece in enumerate(written.pieces) if piece.kind == "record" and not piece.damage]
         if len(sound) < RECORDS_PER_DAMAGE:
             break
