@@ -11,6 +11,7 @@ from ingestion.options import ReadOptions
 from ingestion.refusal import FileRefused
 from ingestion.text.cells import is_name, is_note, is_null, is_number_or_date
 from ingestion.text.contrast import Body, Verdict, are_names
+from ingestion.text.names import are_distinct, joined, made_up
 from ingestion.text.sample import Reading, Record
 
 _BODY_ROWS_MAX = 200
@@ -126,7 +127,7 @@ def _is_remark(row: Row) -> bool:
 
 
 def _pinned_names(top: _Top, options: ReadOptions) -> Header:
-    names = options.names or _made_up(top.width)
+    names = options.names or made_up(top.width)
     if options.skip_lines is not None:
         return Header(names, 0, 0, options.skip_lines + 1)
     return Header(names, 0, 0, _first_line(top, top.start))
@@ -141,7 +142,7 @@ def _pinned_lines(top: _Top, lines: int, start: int) -> Header:
     if odd:
         reason = f"the pinned header on line {begin} has {odd[0]} fields, most lines have {top.width}"
         raise FileRefused("header", f"{reason}: check header_lines, skip_lines and delimiter", line=begin)
-    return Header(_joined([top.rows[place] for place in chosen]), begin, behind - begin, behind)
+    return Header(joined([top.rows[place] for place in chosen]), begin, behind - begin, behind)
 
 
 def _leading(top: _Top) -> tuple[list[int], str]:
@@ -235,12 +236,8 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
         or (words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False)
         or (len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0]))
         or len(set(cells)) == len(body.typed) > 1
-        or (all(map(is_name, row)) and not _are_distinct(_joined(above)) and _are_distinct(_joined([*above, row])))
+        or (all(map(is_name, row)) and not are_distinct(joined(above)) and are_distinct(joined([*above, row])))
     )
-
-
-def _are_distinct(names: Sequence[str]) -> bool:
-    return len({name.strip().lower() for name in names}) == len(names)
 
 
 def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
@@ -265,7 +262,7 @@ def _headed(top: _Top, leading: list[int], why: str) -> Header:
     said = _said_of_titles(top.records[: leading[0]])
     if len(leading) > 1:
         said += (f"the header takes {len(leading)} rows from line {first.line}; their names are joined",)
-    names = _joined([top.rows[place] for place in leading])
+    names = joined([top.rows[place] for place in leading])
     return Header(names, first.line, rows, last.end + 1, said + ((why,) if why else ()))
 
 
@@ -280,12 +277,12 @@ def _headless(top: _Top, why: str) -> Header:
         line = top.records[above].line
         said = f"line {line}, perhaps the header, has not the {top.width} fields of the rows and is set aside"
         names = f"the columns are named column_1 to column_{top.width}"
-        return Header(_made_up(top.width), 0, 0, line, (*_said_of_titles(top.records[:above]), f"{said}: {names}"))
+        return Header(made_up(top.width), 0, 0, line, (*_said_of_titles(top.records[:above]), f"{said}: {names}"))
     first_line = _first_line(top, start)
     said_above = _said_of_titles([record for record in top.records if record.line < first_line])
     names = "column_1" if top.width == 1 else f"column_1 to column_{top.width}"
     said = f"there is no header row ({why}): the columns are named {names}"
-    return Header(_made_up(top.width), 0, 0, first_line, (*said_above, said))
+    return Header(made_up(top.width), 0, 0, first_line, (*said_above, said))
 
 
 def _explained(top: _Top, above: int) -> Header | None:
@@ -337,35 +334,3 @@ def _said_of_titles(above: Sequence[Record]) -> tuple[str, ...]:
         return ()
     first, last = above[0].line, above[-1].end
     return (f"line {first} is a title" if first == last else f"lines {first} to {last} are titles",)
-
-
-def _made_up(width: int) -> tuple[str, ...]:
-    return tuple(f"column_{number}" for number in range(1, width + 1))
-
-
-def _joined(rows: list[Row]) -> tuple[str, ...]:
-    """The names of columns from the rows of a header: a name above several columns is given to each of them.
-
-    >>> _joined([["region", "2023", "", "2024", ""], ["", "men", "women", "men", "women"]])
-    ('region', '2023 men', '2023 women', '2024 men', '2024 women')
-    """
-    if len(rows) == 1:
-        return tuple(rows[0])
-    spread = [*(_spread(row, rows[number:]) for number, row in enumerate(rows[:-1], start=1)), rows[-1]]
-    names = []
-    for parts in zip(*spread, strict=True):
-        words = [part.strip() for part in parts if part.strip()]
-        names.append(" ".join(word for place, word in enumerate(words) if place == 0 or word != words[place - 1]))
-    return tuple(names)
-
-
-def _spread(row: Row, below: list[Row]) -> Row:
-    """Give a name to the columns to its right that have none of their own but one below; a label names no others."""
-    if _filled(row) < 2:
-        return row
-    spread, last = [], ""
-    for column, cell in enumerate(row):
-        named_below = any(lower[column].strip() for lower in below)
-        spread.append(cell if cell.strip() or not named_below else last)
-        last = spread[-1] if column > 0 or named_below else ""
-    return spread

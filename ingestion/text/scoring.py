@@ -41,7 +41,7 @@ _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
 _PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
 _STRAY_RECORDS_MIN = 3
-_TRAILING_SEP = re.compile(r'"?sep=(.)"?$', re.IGNORECASE)
+_HINT = re.compile(r'"?sep=(.)"?$', re.IGNORECASE)
 
 
 def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) -> Reading:
@@ -75,7 +75,7 @@ def score(reading: Reading) -> float:
 
 def hinted_delimiter(sample: Sample) -> str | None:
     """The delimiter that a first line such as ``sep=;`` names, as Excel writes it."""
-    hint = _TRAILING_SEP.match(sample.lines[0].removeprefix("\ufeff"))
+    hint = _HINT.match(sample.lines[0].removeprefix("\ufeff"))
     return None if hint is None else hint[1]
 
 
