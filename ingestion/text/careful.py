@@ -19,9 +19,9 @@ from ingestion.text.blocks import Flags
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
+from ingestion.text.footer import Footer, Note
 from ingestion.text.gate import RECORD_BYTES_MAX
 from ingestion.text.head import Head
-from ingestion.text.header import is_footer
 from ingestion.text.lines import LineRules, Lines, numbered
 from ingestion.text.rejects import RejectFile
 from ingestion.text.tokens import Grammar
@@ -55,15 +55,6 @@ class _Piece:
             self.kept[begin:end] = self.skipped[begin:end] = False
 
 
-@dataclass(frozen=True)
-class _Note:
-    """A record that is a footer unless a record that is none follows."""
-
-    record: Accepted
-    number: int
-    raw: bytes
-
-
 class CarefulReader:
     """Reads one file into a file of clean records and one of rejects; ``comments`` has the first few by their lines."""
 
@@ -77,7 +68,7 @@ class CarefulReader:
         self._rules = LineRules(grammar, width, dialect.comment.encode(), apart)
         self._patches: Mapping[int, str] = {}
         self._patched: list[int] = []
-        self._notes: list[_Note] = []
+        self._footer = Footer(grammar.delimiter)
         self._footer_offset = 0
         self.account = LineAccount(above=head.lines, size_bytes=head.offset - text.begin)
         self.patches_used = 0
@@ -91,7 +82,8 @@ class CarefulReader:
             self._footer_offset = max(0, size - _FOOTER_BYTES_MAX)
             file.seek(self._head.offset)
             self._read_pieces(file, piece_bytes)
-        self._settle_notes()
+        for rejected, number in self._footer.below(has_rows=self._clean.records > 0):
+            self._reject(rejected, number)
         self.account.close(*self._measured())
         return self.account
 
@@ -176,18 +168,18 @@ class CarefulReader:
         if is_bad and numbered(self._text.bad_lines, number, verdict.lines).size:
             reason = f"the record on line {number} holds bytes that are not {self._text.encoding}"
             verdict = Rejected("encoding", reason, verdict.lines, piece.lines.raw(at, at + verdict.lines))
+        if piece.offset + piece.lines.bounds[at][0] >= self._footer_offset and self._footer.takes(verdict):
+            self._footer.keep(Note(verdict, number, piece.lines.raw(at, at + verdict.lines)))
+            return
+        for note in self._footer.released():
+            self._decide(note.verdict, piece, note.number)
+        self._decide(verdict, piece, number)
+
+    def _decide(self, verdict: Verdict, piece: _Piece, number: int) -> None:
         if isinstance(verdict, Rejected):
             self._reject(verdict, number)
-            return
-        if piece.offset + piece.lines.bounds[at][0] >= self._footer_offset and is_footer(
-            [field.decode() for field in verdict.fields]
-        ):
-            self._notes.append(_Note(verdict, number, piece.lines.raw(at, at + verdict.lines)))
-            return
-        for note in self._notes:
-            self._accept(note.record, piece, note.number)
-        self._notes.clear()
-        self._accept(verdict, piece, number)
+        else:
+            self._accept(verdict, piece, number)
 
     def _accept(self, accepted: Accepted, piece: _Piece, number: int) -> None:
         """A row; a note that turned out to be one may stand above the piece."""
@@ -200,12 +192,6 @@ class CarefulReader:
     def _reject(self, rejected: Rejected, number: int) -> None:
         self._rejects.add(number, rejected.rule, rejected.message, rejected.raw.decode())
         self.account.rejects += rejected.lines
-
-    def _settle_notes(self) -> None:
-        for note in self._notes:
-            reason = f"line {note.number} looks like a note below the table"
-            self._reject(Rejected("footer", reason, note.record.lines, note.raw), note.number)
-        self._notes.clear()
 
     def _measured(self) -> tuple[int, int]:
         """The lines and bytes of the file, counted by themselves."""

@@ -100,7 +100,7 @@ def _fast(text: Text, dialect: Dialect, head: Head, measured: tuple[Shape, LineI
     account = Account(shape.records, shape.records * len(dialect.header), shape.last_line, shape.value_bytes)
     lines = LineAccount(above=head.lines, blank=shape.blank_lines)
     lines.rows = shape.lines - head.lines - shape.blank_lines
-    return _found(text, dialect, rows, account, lines)
+    return _found(text, (dialect, head), rows, account, lines)
 
 
 def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: str) -> Found:
@@ -110,7 +110,7 @@ def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: st
         reader = CarefulReader(text, dialect, head, (clean, rejects))
         lines = reader.read(source.patches)
     path, rejected = rejects.close()
-    found = _found(text, dialect, clean.frame(dialect.columns), clean.account, lines)
+    found = _found(text, (dialect, head), clean.frame(dialect.columns), clean.account, lines)
     comments = {str(line): comment for line, comment in reader.comments.items()}
     notices = [*found.notices, f"read record by record: {doubt}"]
     unused = len(source.patches) - reader.patches_used
@@ -126,7 +126,9 @@ def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: st
     )
 
 
-def _found(text: Text, dialect: Dialect, rows: pl.LazyFrame, account: Account, lines: LineAccount) -> Found:
+def _found(text: Text, top: tuple[Dialect, Head], rows: pl.LazyFrame, account: Account, lines: LineAccount) -> Found:
+    dialect, head = top
+
     def check(out: Path) -> None:
         close_account(account, out, dialect.columns)
 
@@ -137,7 +139,7 @@ def _found(text: Text, dialect: Dialect, rows: pl.LazyFrame, account: Account, l
         records=account.records,
         format="csv",
         lines=lines.lines,
-        dialect={**dialect.as_dict(), "lines": vars(lines)},
+        dialect={**dialect.as_dict(), "titles": list(head.titles), "lines": vars(lines)},
         metadata={stored: {"label": found} for stored, found in names if stored != found},
         notices=tuple(text.notices),
         check=check,

@@ -10,6 +10,8 @@ from ingestion.text.tokens import LINE_END, Grammar, Record
 HEAD_BYTES_MAX = 16 << 20
 
 _READ_BYTES = 1 << 16
+_TITLES_MAX = 100
+_TITLE_CHARACTERS_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class HeaderRow:
 
 @dataclass(frozen=True)
 class Head:
-    """The lines above the records: ``offset`` is where these may begin. Blank rows of the header are left out."""
+    """The lines above the records: ``offset`` is where these may begin. Blank rows of the header are left out.
+
+    ``titles`` is what stands above the header, for people: the first lines.
+    """
 
     lines: int
     offset: int
     has_lone_cr: bool = False
     rows: tuple[HeaderRow, ...] = ()
+    titles: tuple[str, ...] = ()
 
 
 def read_head(text: Text, dialect: Dialect) -> Head:
@@ -41,7 +47,15 @@ def read_head(text: Text, dialect: Dialect) -> Head:
     begin = ends[dialect.header_line - 2] if 1 < dialect.header_line <= len(ends) else 0
     stop = ends[min(dialect.header_line + dialect.header_rows - 1, len(ends)) - 1] if dialect.header_rows else begin
     has_lone_cr = data[: ends[-1]].count(b"\r") > data[: ends[-1]].count(b"\r\n")
-    return Head(len(ends), text.begin + ends[-1], has_lone_cr, _rows(data[begin:stop], Grammar.of(dialect)))
+    rows = _rows(data[begin:stop], Grammar.of(dialect))
+    titles = data[: begin if dialect.header_rows else ends[-1]]
+    return Head(len(ends), text.begin + ends[-1], has_lone_cr, rows, _titles(titles))
+
+
+def _titles(data: bytes) -> tuple[str, ...]:
+    """What stands above the header, as text: the first lines that are not blank."""
+    lines = (line.decode(errors="backslashreplace").strip() for line in LINE_END.split(data)[:_TITLES_MAX])
+    return tuple(line[:_TITLE_CHARACTERS_MAX] for line in lines if line)
 
 
 def _first_lines(text: Text, wanted: int) -> tuple[bytes, list[int]]:
