@@ -70,13 +70,20 @@ class CarefulReader:
         self._patched: list[int] = []
         self._footer = Footer(grammar.delimiter)
         self._footer_offset = 0
-        self.account = LineAccount(above=head.lines, size_bytes=head.offset - text.begin)
+        self.account = LineAccount(
+            above=head.lines - len(head.doubtful),
+            rejects=len(head.doubtful),
+            size_bytes=head.offset - text.begin,
+        )
         self.patches_used = 0
         self.comments: dict[int, str] = {}
 
     def read(self, patches: Mapping[int, str], piece_bytes: int = PIECE_BYTES) -> LineAccount:
         """Read the whole file; raises `FileRefused` where a line has no end or the account does not close."""
         self._patches, self._patched = patches, sorted(patches)
+        for number, line in self._head.doubtful.items():
+            reason = f"line {number} stands above the table: a title, or a damaged record"
+            self._rejects.add(number, "header", reason, line)
         with self._text.path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             self._footer_offset = max(0, size - _FOOTER_BYTES_MAX)

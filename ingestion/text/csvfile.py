@@ -28,7 +28,7 @@ def read_csv(source: Source) -> Iterator[Found]:
     if not dialect.header:
         raise FileRefused("dialect", "no column can be told from its beginning: give its dialect in lake.toml")
     head = read_head(text, dialect)
-    doubt = _doubt(text, dialect, source)
+    doubt = _doubt(text, dialect, head, source)
     if doubt is None:
         try:
             with LineIndex(source.scratch / "lines.index") as index:
@@ -42,12 +42,14 @@ def read_csv(source: Source) -> Iterator[Found]:
         yield _careful(text, dialect, head, source, doubt)
 
 
-def _doubt(text: Text, dialect: Dialect, source: Source) -> str | None:
+def _doubt(text: Text, dialect: Dialect, head: Head, source: Source) -> str | None:
     """Why a file is not for the gate, whatever its records are like."""
     if len(text.bad_lines) > 0:
         return f"{len(text.bad_lines):,} lines hold bytes that are not {text.encoding}"
     if source.patches:
         return "records are mended"
+    if head.doubtful:
+        return f"line {next(iter(head.doubtful))} is no title for certain"
     if len((dialect.delimiter or NO_DELIMITER).encode()) > 1:
         return "the delimiter has several characters"
     if dialect.escape == "backslash" or (dialect.quote and dialect.escape == "none"):

@@ -1,8 +1,10 @@
 """What stands above the records of a text table: title lines and the header, read once for both ways of reading."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ingestion.refusal import FileRefused
+from ingestion.text.cells import DELIMITERS
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.tokens import LINE_END, Grammar, Record
@@ -26,7 +28,8 @@ class HeaderRow:
 class Head:
     """The lines above the records: ``offset`` is where these may begin. Blank rows of the header are left out.
 
-    ``titles`` is what stands above the header, for people: the first lines.
+    ``titles`` is what stands above the header, for people: the first lines. ``doubtful`` are those lines, by number,
+    that look as much like records as like titles: they are not to be passed over.
     """
 
     lines: int
@@ -34,6 +37,7 @@ class Head:
     has_lone_cr: bool = False
     rows: tuple[HeaderRow, ...] = ()
     titles: tuple[str, ...] = ()
+    doubtful: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_head(text: Text, dialect: Dialect) -> Head:
@@ -48,14 +52,26 @@ def read_head(text: Text, dialect: Dialect) -> Head:
     stop = ends[min(dialect.header_line + dialect.header_rows - 1, len(ends)) - 1] if dialect.header_rows else begin
     has_lone_cr = data[: ends[-1]].count(b"\r") > data[: ends[-1]].count(b"\r\n")
     rows = _rows(data[begin:stop], Grammar.of(dialect))
-    titles = data[: begin if dialect.header_rows else ends[-1]]
-    return Head(len(ends), text.begin + ends[-1], has_lone_cr, rows, _titles(titles))
+    above = _lines(data[: begin if dialect.header_rows else ends[-1]])
+    doubtful = {number: line for number, line in enumerate(above, start=1) if _is_doubtful(line, dialect)}
+    return Head(len(ends), text.begin + ends[-1], has_lone_cr, rows, _titles(above), doubtful)
 
 
-def _titles(data: bytes) -> tuple[str, ...]:
-    """What stands above the header, as text: the first lines that are not blank."""
-    lines = (line.decode(errors="backslashreplace").strip() for line in LINE_END.split(data)[:_TITLES_MAX])
-    return tuple(line[:_TITLE_CHARACTERS_MAX] for line in lines if line)
+def _lines(data: bytes) -> list[str]:
+    return [line.decode(errors="backslashreplace") for line in LINE_END.split(data)]
+
+
+def _titles(lines: Sequence[str]) -> tuple[str, ...]:
+    """The first lines that are not blank."""
+    return tuple(line.strip()[:_TITLE_CHARACTERS_MAX] for line in lines[:_TITLES_MAX] if line.strip())
+
+
+def _is_doubtful(line: str, dialect: Dialect) -> bool:
+    """Whether a line above a table may be a damaged record: it is divided, and no header shows where they begin."""
+    if dialect.header_rows or (dialect.comment and line.startswith(dialect.comment)):
+        return False
+    marks = [dialect.delimiter] if dialect.delimiter else list(DELIMITERS)
+    return any(sum(bool(cell.strip()) for cell in line.split(mark)) > 1 for mark in marks)
 
 
 def _first_lines(text: Text, wanted: int) -> tuple[bytes, list[int]]:
