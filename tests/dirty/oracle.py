@@ -63,7 +63,16 @@ class _Comparison:
             line, cells = next(iter(self.rows.items()))
             raise Broken(f"a row that nobody wrote, on line {line}: {cells}")
         self._check_header()
+        self._check_lines()
         return next((remark for remark in REMARKS if remark in self.remarks), "exact")
+
+    def _check_lines(self) -> None:
+        """The account of lines closes: each is above the table, in a row, in a reject, a comment or blank."""
+        lines = self.got.dialect.get("lines")
+        if isinstance(lines, dict):
+            counted = sum(count for what, count in lines.items() if what != "size_bytes")
+            if counted != self.got.lines:
+                raise Broken(f"{counted} lines are accounted for, there are {self.got.lines}")
 
     def _record(self, placed: Placed) -> None:
         if placed.piece.damage:
@@ -87,7 +96,9 @@ class _Comparison:
             self._check_rejected(placed)
 
     def _title(self, placed: Placed) -> None:
-        self._is_extra(placed)
+        """Text beside a table is a row as it stands, kept with the dialect, among the names, or a reject."""
+        if not self._is_extra(placed) and not self._is_kept(placed.first, placed.piece.text):
+            self._check_named(placed)
 
     _comment = _title
 
@@ -100,6 +111,8 @@ class _Comparison:
             if not self.got.said:
                 raise Broken(f"the header on line {placed.first} became a row, and nothing says so")
             self.remarks.add("header as row")
+        elif not self._is_kept(placed.first, placed.piece.text):
+            self._check_named(placed)
 
     def _damaged(self, placed: Placed) -> None:
         """Each line of a damaged record is a row as it stands, or covered by a reject."""
@@ -111,7 +124,7 @@ class _Comparison:
             rest = "\n".join(lines[number - placed.first :])
             if row is not None and row not in {self._literal(text), self._literal(rest), self._unquoted(text)}:
                 raise Broken(f"{damage}, altered on line {number}: {row}")
-            if row is None and (self._is_first_as_title(placed) or self._is_comment(text)):
+            if row is None and (self._is_kept(number, text) or self._is_named(placed.piece)):
                 continue
             if row is None and text and number not in self.covering:
                 raise Broken(f"{damage}, lost on line {number}: {text!r}")
@@ -150,15 +163,20 @@ class _Comparison:
             return True
         return False
 
-    def _is_first_as_title(self, placed: Placed) -> bool:
-        """Whether a first record that was damaged was taken for a title, which is said."""
-        first = next(other for other in self.written.placed() if other.piece.kind in {"header", "record"})
-        return placed.first == first.first and any("title" in said for said in self.got.said)
+    def _is_kept(self, line: int, text: str) -> bool:
+        """Whether a line is told with the dialect, as a title above the table or a comment."""
+        titles, comments = self.got.dialect.get("titles", ()), self.got.dialect.get("comments", {})
+        kept = {text.strip() for text in (*titles, comments.get(str(line), ""))}  # type: ignore[misc, attr-defined]
+        return text.strip() != "" and any(seen.strip() in kept for seen in self._seen(text))
 
-    def _is_comment(self, text: str) -> bool:
-        """Whether a fragment looks like a comment, which the reader passes over, and says so."""
-        comment = str(self.got.dialect.get("comment", ""))
-        return comment != "" and text.startswith(comment) and self.written.writing.delimiter not in text
+    def _is_named(self, piece: Piece) -> bool:
+        """Whether all that stands in a piece is among the names."""
+        cells, names = piece.cells or (piece.text,), " ".join(self.got.header)
+        return any(map(str.strip, cells)) and any(all(cell in names for cell in seen) for seen in self._recoded(cells))
+
+    def _check_named(self, placed: Placed) -> None:
+        if not self._is_named(placed.piece):
+            self._check_rejected(placed)
 
     def _check_rejected(self, placed: Placed) -> None:
         """Each line of a piece is in the rejects, with its text."""
@@ -199,7 +217,7 @@ class _Comparison:
             self.remarks.add("one column")
             accepted |= set(self._recoded((piece.text,)))
         if piece.damage or piece.cells is None:
-            accepted.add(self._literal(piece.text))
+            accepted |= {self._literal(piece.text), self._unquoted(piece.text)}
         if self.written.writing.delimiter == ", ":
             accepted |= {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in accepted}
         return accepted
@@ -213,7 +231,7 @@ class _Comparison:
     def _literal(self, text: str) -> Cells:
         """A record's cells with nothing taken for a quote."""
         cells = text.split(self.written.writing.delimiter) if self.written.table.width > 1 else [text]
-        return tuple(next(iter(self._recoded(tuple(cells)))))
+        return list(self._recoded(tuple(cells)))[-1]
 
     def _unquoted(self, text: str) -> Cells:
         """A line that was left of a damaged record, read by itself: no delimiter stands inside its quotes."""
