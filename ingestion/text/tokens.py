@@ -63,11 +63,11 @@ class Grammar:
     """The rules of a dialect in bytes of UTF-8; records of the usual ``width`` are found faster, others just as well.
 
     >>> Grammar(b",", b'"', "double").record(b'1,"a ""b""\\n",\\n2', 0)
-    Record(fields=[b'1', b'a "b"\\n', b''], end=13)
+    Record(fields=[b'1', b'a "b"\\n', b''], end=14)
     >>> Grammar(b",", b'"', "double").record(b'1,5" pipe', 0)
     Fault(reason='a quote in the middle of a field', at=3)
     >>> Grammar(b"||", b"", "backslash").record(b"a\\\\||b||c:\\\\temp", 0)
-    Record(fields=[b'a||b', b'c:\\\\temp'], end=15)
+    Record(fields=[b'a||b', b'c:\\\\temp'], end=14)
     """
 
     delimiter: bytes
