@@ -114,5 +114,5 @@ def identifier(text: str) -> str:
         name = f"d{name}"
     if not name or len(name) > _LENGTH_MAX or any(c.isalnum() and not c.isascii() for c in plain):
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        name = f"{name[: _LENGTH_MAX - 9] or 'd'}_{digest}"
+        name = f"{name[: _LENGTH_MAX - 9].rstrip('_') or 'd'}_{digest}"
     return name

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import UsageError
 from catalog.objects import Endpoint
-from catalog.zones import TABLE_ZONES, TableName, Zone, dataset_of
+from catalog.zones import TABLE_ZONES, TableName, Zone, bronze_table, dataset_of, parted
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200)
 
@@ -89,3 +89,10 @@ def test_files_of_a_series_are_one_dataset() -> None:
     names = ["prices.csv", "prices_2024.csv", "Prices 2024-01.csv", "prices-2024-02.csv.gz", "PRICES (3).csv"]
     assert {dataset_of(name) for name in names} == {"prices"}
     assert dataset_of("costs.csv") == "costs"
+
+
+@pytest.mark.parametrize("length", range(40, 70))
+def test_a_long_folder_is_never_taken_for_a_part_of_a_shorter_one(length: int) -> None:
+    """A name that is cut where two words meet has no two underscores before its digest."""
+    dataset = dataset_of(f"{'a' * length} {'b' * 30}/x.csv")
+    assert parted(bronze_table(dataset, "notes").name) == (dataset, "notes")
