@@ -38,9 +38,10 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
         if name.lower() not in taken:
             stored[position] = name
             taken.add(name.lower())
+    numbers: dict[str, int] = {}
     for position, name in enumerate(wanted):
         if position not in stored:
-            stored[position] = _numbered(name, taken)
+            stored[position] = _numbered(name, taken, numbers)
             taken.add(stored[position].lower())
     return tuple(stored[position] for position in range(len(found)))
 
@@ -51,8 +52,10 @@ def _safe(name: str) -> str:
     return f"_{name[1:]}" if _PATTERN.fullmatch(name) else name
 
 
-def _numbered(name: str, taken: set[str]) -> str:
-    number = 2
+def _numbered(name: str, taken: set[str], numbers: dict[str, int]) -> str:
+    """The name with the first number that is free; ``numbers`` has the one that each name has come to."""
+    number = numbers.get(name.lower(), 2)
     while f"{name}_{number}".lower() in taken:
         number += 1
+    numbers[name.lower()] = number
     return f"{name}_{number}"

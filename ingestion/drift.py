@@ -81,7 +81,8 @@ def compare(found: pl.Schema, table: pl.Schema) -> Drift:
     lower = {name.lower(): name for name in found}
     sources = {name: lower[name.lower()] for name in table if name.lower() in lower}
     missing = tuple(name for name in table if name not in sources)
-    unknown = tuple(name for name in found if name not in set(sources.values()))
+    known = set(sources.values())
+    unknown = tuple(name for name in found if name not in known)
     changed = {name: (found[source], table[name]) for name, source in sources.items() if found[source] != table[name]}
     return Drift(sources, missing, unknown, changed, _renamed(missing, unknown))
 

@@ -36,11 +36,12 @@ def replay(
     delivery whose place a later one took is not read. Raises `NotFound`, `UsageError`, `StoreError`.
     """
     entries = entries_of(tables, {replay.delivery for replay in replays})
+    by_name, mended = {entry["delivery"]: entry for entry in entries}, _patches(entries)
     by_dataset: dict[str, dict[str, Delivery]] = defaultdict(dict)
     for wanted in replays:
-        entry = _archived(wanted, entries)
+        entry = _archived(wanted, by_name)
         origin = entry["origin"] or entry["delivery"]
-        patches = _merged(_patches(entries, origin), wanted.patches)
+        patches = _merged(mended.get(origin, {}), wanted.patches)
         by_dataset[entry["dataset"]][origin] = _delivery(entry, Kind.REPLAY, origin, patches)
     return _retaken(tables, policy, by_dataset, told)
 
@@ -76,12 +77,10 @@ def _retaken(
     return finished
 
 
-def _archived(wanted: Replay, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    entry = next((entry for entry in entries if entry["delivery"] == wanted.delivery), None)
+def _archived(wanted: Replay, entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    entry = entries.get(wanted.delivery)
     if entry is None:
-        raise NotFound(
-            f"the ledger has no delivery {wanted.delivery}", next="lake quarantine lists those that wait"
-        )
+        raise NotFound(f"the ledger has no delivery {wanted.delivery}", next="lake quarantine lists those that wait")
     if entry["archived_as"] is None:
         raise UsageError(
             f"{entry['file']} was {entry['fate']} and has no bytes in the archive", next="drop the file again"
@@ -89,12 +88,13 @@ def _archived(wanted: Replay, entries: Iterable[dict[str, Any]]) -> dict[str, An
     return entry
 
 
-def _patches(entries: Iterable[dict[str, Any]], origin: str) -> Patches:
-    """What was mended of a delivery by its newest reading."""
-    patches: Patches = {}
-    for entry in entries:
-        if entry["origin"] == origin:
-            patches = json.loads(entry["details"] or "{}").get("patches", {})
+def _patches(entries: Iterable[dict[str, Any]]) -> dict[str, Patches]:
+    """What was mended of each delivery by its newest reading."""
+    newest = {entry["origin"]: entry["details"] for entry in entries if entry["origin"] is not None}
+    return {origin: _lines(json.loads(details or "{}").get("patches", {})) for origin, details in newest.items()}
+
+
+def _lines(patches: Mapping[str, Mapping[str, str]]) -> Patches:
     return {file: {int(line): text for line, text in lines.items()} for file, lines in patches.items()}
 
 

@@ -81,8 +81,9 @@ class _Table:
     def take(self, batch: Batch) -> None:
         """Add the lines of a batch."""
         records = [(line, text) for line, text in self._texts(batch) if self._is_record(line, text)]
+        bad_lines = list(self._bad_lines.intersection(batch.lines))
         frame = pl.DataFrame(records, schema={"line": pl.Int64(), "text": pl.String()}, orient="row")
-        frame = frame.with_columns(_rule(self._layout, pl.col("line").is_in(list(self._bad_lines))).alias("rule"))
+        frame = frame.with_columns(_rule(self._layout, pl.col("line").is_in(bad_lines)).alias("rule"))
         for line, rule, text in frame.filter(pl.col("rule").is_not_null()).select("line", "rule", "text").iter_rows():
             self._rejects.add(line, rule, _message(rule, self._layout, text), text)
         good = frame.filter(pl.col("rule").is_null())

@@ -22,6 +22,7 @@ DEPTH_MAX = 200
 Value: TypeAlias = Any
 """Text, a number's literal (bytes), True, False, None, or a list or dict of values."""
 
+_BLANKS = frozenset(BLANK.decode())
 _FEW = 64
 _JOINED_BYTES_MAX = 8 << 20
 _BLOCK_BYTES = 1 << 20
@@ -97,7 +98,8 @@ def decode_several(item: bytes) -> list[Value]:
     try:
         while at < len(text):
             value, at = _STRICT.raw_decode(text, at)
-            at += len(text[at:]) - len(text[at:].lstrip(BLANK.decode()))
+            while at < len(text) and text[at] in _BLANKS:
+                at += 1
             values.append(value)
     except ValueError:
         return []

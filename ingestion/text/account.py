@@ -55,9 +55,9 @@ def close_account(counted: Account, out: Path, columns: Sequence[str]) -> None:
 
 def _written(out: Path, columns: Sequence[str]) -> Account:
     """The rows' side of the account: what the Parquet file holds, read back."""
-    names = list(pl.read_parquet_schema(out))
+    places = {name: place for place, name in enumerate(pl.read_parquet_schema(out))}
     frame = pl.scan_parquet(out, glob=False).select(
-        *(pl.nth(names.index(name)).alias(f"c{position}") for position, name in enumerate(columns)), pl.col("_line")
+        *(pl.nth(places[name]).alias(f"c{position}") for position, name in enumerate(columns)), pl.col("_line")
     )
     values = [pl.col(f"c{position}") for position in range(len(columns))]
     sums = frame.select(

@@ -43,7 +43,8 @@ class Body:
         lower = rows[min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2) :]
         self._lower = [row for row in lower if _bare(row) not in heads]
         self.typed = [column for column in range(width) if self._is_typed(column)]
-        self.untyped = [column for column in range(width) if column not in set(self.typed)]
+        typed = set(self.typed)
+        self.untyped = [column for column in range(width) if column not in typed]
 
     def verdict(self, row: Row, *, is_first: bool = True) -> Verdict:
         """What a row has above the typed columns; open where it has nothing there.
