@@ -8,7 +8,7 @@ The policies, for a file whose columns are not the table's:
 - ``quarantine``: a row with a value in an unknown column, or with one that does not fit, is set aside; the others pass.
 
 A file that looks like another table's is refused under all of them: it lay in the wrong folder, and would widen a table
-table with columns that are not its own.
+with columns that are not its own.
 
 A column that the file lacks is missing in its rows, with a notice, under each but ``freeze``. Columns in another order,
 or whose names differ in case only, are the table's under all of them.

@@ -26,7 +26,7 @@ def not_utf8(line: int, byte: int) -> FileRefused:
     """The refusal of text in another encoding than UTF-8."""
     return FileRefused(
         "encoding",
-        f"line {line} is not UTF-8 (byte 0x{byte:02X}): perhaps a Windows code page, which is not read yet",
+        f"line {line} is not UTF-8 (byte 0x{byte:02X}): pin its encoding in lake.toml",
         line=line,
     )
 

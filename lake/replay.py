@@ -9,7 +9,7 @@ import polars as pl
 
 from catalog.errors import NotFound, UsageError
 from catalog.ledger import LEDGER
-from catalog.quarantine import QUARANTINE, SCHEMA
+from catalog.quarantine import QUARANTINE, SCHEMA, WAITING
 from catalog.tables import store_faults
 from catalog.zones import Zone, parted
 from ingestion.retake import Replay
@@ -19,7 +19,6 @@ from lake.publication import RunResult, Signature, Told, publish, take_in
 from lake.published import widened
 from lake.workspace import Workspace
 
-WAITING = "waiting"
 LIST = "lake quarantine list"
 
 

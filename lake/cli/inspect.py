@@ -6,6 +6,7 @@ import click
 import polars as pl
 
 from catalog.errors import ExitCode, UsageError
+from catalog.zones import bronze_table
 from lake.cli.output import as_table
 from lake.cli.report import say
 from lake.inspection import Inspection, Table
@@ -80,7 +81,7 @@ def _told(found: Inspection) -> str:
 
 
 def _told_table(found: Inspection, table: Table) -> list[str]:
-    name = f"bronze.{found.dataset}__{table.part}" if table.part else f"bronze.{found.dataset}"
+    name = bronze_table(found.dataset, table.part)
     of = f" of {table.file}" if "#" in table.file else ""
     aside = f"; {table.rejected:,} would be set aside" if table.rejected else ""
     told = [f"{name}{of}: {table.rows:,} of {table.records:,} records are rows{aside}", *_told_dialect(table)]
