@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,10 +99,15 @@ def pins(found: Inspection) -> dict[str, Any]:
     dialects = [table.dialect for table in found.tables if table.dialect.get("delimiter")]
     if dialects and (is_packed or found.format == "csv"):
         pinned |= _dialect_pins(dialects[0])
-    sheets = [table.file.partition("#")[2] for table in found.tables]
-    if found.format in ("xlsx", "xls", "xlsb", "ods") and len(sheets) > 1:
-        pinned["sheets"] = sheets
+    if found.format in ("xlsx", "xls", "xlsb", "ods") and _keep_apart(found.tables):
+        pinned["sheets"] = [table.file.partition("#")[2] for table in found.tables]
     return pinned
+
+
+def _keep_apart(sheets: Sequence[Table]) -> bool:
+    """Whether several sheets stay what they are when they are chosen: those of one header become one table then."""
+    are_one = len({sheet.part for sheet in sheets}) == 1
+    return len(sheets) > 1 and (are_one or len({tuple(sheet.first_rows.columns) for sheet in sheets}) > 1)
 
 
 def _dialect_pins(dialect: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import xlsxwriter
 from click.testing import CliRunner
 
 import lake
@@ -68,6 +69,21 @@ def test_of_a_compressed_file_what_it_holds_is_pinned(tmp_path: Path) -> None:
     again = lake.inspect(path, settings=Settings.load(tmp_path, {}))
     assert again.tables[0].first_rows.to_dicts() == found.tables[0].first_rows.to_dicts()
     assert 'delimiter = ";"' in again.toml()
+
+
+@pytest.mark.parametrize("second", [["Region", "Wert"], ["Region", "Menge"]])
+def test_what_is_pinned_of_a_workbook_leaves_its_tables_as_they_are(tmp_path: Path, second: list[str]) -> None:
+    """Sheets that are chosen and have one header become one table: these are not pinned."""
+    path = tmp_path / "prices.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name, header in (("2023", ["Region", "Wert"]), ("2024", second)):
+            sheet = book.add_worksheet(name)
+            for row, cells in enumerate([header, ["Tirol", 1], ["Wien", 2]]):
+                sheet.write_row(row, 0, cells)
+    found = lake.inspect(path)
+    (tmp_path / "lake.toml").write_text(found.toml())
+    again = lake.inspect(path, settings=Settings.load(tmp_path))
+    assert [table.part for table in found.tables] == [table.part for table in again.tables] == ["", "d2024"]
 
 
 def test_the_settings_decide(tmp_path: Path) -> None:
