@@ -45,6 +45,7 @@ SCHEMA = pl.Schema(
         "records": pl.Int64(),
         "rows": pl.Int64(),
         "rejected": pl.Int64(),
+        "refused": pl.Int64(),
         "rule": pl.String(),
         "reason": pl.String(),
         "line": pl.Int64(),
@@ -56,7 +57,7 @@ SCHEMA = pl.Schema(
     }
 )
 
-PAST = ("delivery", "file", "sha256", "fate", "on_correction", "origin")
+PAST = ("delivery", "file", "sha256", "fate", "on_correction", "origin", "details")
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class Entry:
     """One delivery in the ledger.
 
     ``records`` is counted by the reader of its format, ``rows`` by the data files' footers, ``rejected`` by the file of
-    rejects; ``archived_as`` is the key of the raw bytes in the bronze bucket; ``on_correction`` is the policy that its
-    batch kept to; ``rule``, ``reason`` and ``line`` say why a delivery was rejected whole; ``details`` is JSON: for
-    each part its table, dialect, header, counts. ``origin`` names the delivery of which this one is another reading.
+    rejects, ``refused`` are the parts of a file that was taken in without them; ``archived_as`` is the key of the raw
+    bytes in the bronze bucket; ``on_correction`` is the policy that its batch kept to; ``rule``, ``reason`` and
+    ``line`` say why a delivery was rejected whole; ``details`` is JSON: for each part its table, dialect, header,
+    counts. ``origin`` names the delivery of which this one is another reading.
     """
 
     dataset: str
@@ -84,6 +86,7 @@ class Entry:
     records: int = 0
     rows: int = 0
     rejected: int = 0
+    refused: int = 0
     rule: str | None = None
     reason: str | None = None
     line: int | None = None

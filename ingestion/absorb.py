@@ -14,7 +14,7 @@ from ingestion.fetch import Raw, fetched
 from ingestion.history import History
 from ingestion.manifest import Delivery, Manifest, Outcome, Patches
 from ingestion.parser import Parser
-from ingestion.pending import Pending, discard, value_columns
+from ingestion.pending import Pending, discard, discard_all, value_columns
 from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
 from ingestion.setaside import SetAside
 
@@ -186,9 +186,20 @@ class Absorber:
         reach("data.parsed")
         if isinstance(made, Rejected):
             return replace(entry, fate=Fate.REJECTED, rule=made.rule, reason=made.reason, line=made.line), ()
+        lost = self._lost_by(entry, made)
+        if lost is not None:
+            discard_all(made.parts)
+            reason = f"{lost.file} cannot be read any more, so the earlier rows stay: {lost.reason}"
+            return replace(entry, fate=Fate.REJECTED, rule=lost.rule, reason=reason, line=lost.line), ()
         self._columns |= {part.table: part.schema for part in made.parts}
         self._set_aside.parts(entry, made)
         return self._account(entry, made, delivery.patches), made.parts
+
+    def _lost_by(self, entry: Entry, made: Parsed) -> Rejected | None:
+        """A part that is refused now and has rows in the delivery whose place is to be taken: these would be lost."""
+        origin, replacing = entry.origin or entry.delivery, self._manifest.is_replacing
+        leaving = self._history.parts_leaving(entry.file, origin, replacing=replacing)
+        return next((refused for refused in made.refused if refused.file in leaving), None) if made.parts else None
 
     def _remember(self, entry: Entry) -> None:
         """What this delivery does to the earlier ones of its name: whose rows go, and what waits no more."""
@@ -221,7 +232,8 @@ class Absorber:
         """The entry of a file that was read: taken in if any part was, rejected if every part was, else kept raw."""
         fate = Fate.INGESTED if made.parts else Fate.REJECTED if made.refused else Fate.KEPT
         first = made.refused[0] if made.refused else None
-        told = (*made.notices, *(notice for part in made.parts for notice in part.notices))
+        aside = [f"{refused.file} is set aside: {refused.reason}" for refused in made.refused if made.parts]
+        told = (*aside, *made.notices, *(notice for part in made.parts for notice in part.notices))
         account = {
             "parts": [_part_account(part) for part in made.parts],
             "refused": [asdict(refused) for refused in made.refused],
@@ -236,6 +248,7 @@ class Absorber:
             records=sum(part.records for part in made.parts),
             rows=sum(part.rows for part in made.parts),
             rejected=sum(part.rejected for part in made.parts),
+            refused=len(made.refused) if made.parts else 0,
             rule=None if first is None or made.parts else first.rule,
             reason=None if first is None or made.parts else first.reason,
             line=None if first is None or made.parts else first.line,

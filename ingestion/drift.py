@@ -45,7 +45,7 @@ class Drift:
     def is_foreign(self) -> bool:
         """Whether the columns look like another table's: the two share less than half of the smaller one's."""
         shared = len(self.sources) + len(self.renamed)
-        return 2 * shared < shared + min(len(self.missing), len(self.unknown))
+        return 2 * shared < len(self.sources) + min(len(self.missing), len(self.unknown))
 
     @property
     def guesses(self) -> list[str]:

@@ -1,5 +1,6 @@
 """What the names of a dataset have brought: which deliveries stand, and which go when another comes."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ class _Name:
 
     hashes: list[str] = field(default_factory=list)
     standing: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, set[str]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
 
 
@@ -66,6 +68,11 @@ class History:
         """Whether the tables hold the rows of this delivery."""
         return origin in self._of(file).standing
 
+    def parts_leaving(self, file: str, origin: str, *, replacing: bool) -> set[str]:
+        """The parts of files, as rows name them in ``_file``, whose rows go with the deliveries that are `leaving`."""
+        parts = self._of(file).parts
+        return {part for reading in self.leaving(file, origin, replacing=replacing) for part in parts.get(reading, ())}
+
     def add(self, entry: dict[str, Any]) -> None:
         """Go on with one more entry: columns as `catalog.ledger.PAST`."""
         name, fate = self._of(entry["file"]), entry["fate"]
@@ -87,6 +94,8 @@ class History:
             if origin in name.waiting:
                 name.waiting.remove(origin)
             name.standing[origin] = entry["delivery"]
+            details = json.loads(entry.get("details") or "{}")
+            name.parts[entry["delivery"]] = {part["file"] for part in details.get("parts", ()) if part.get("rows")}
 
     def _of(self, file: str) -> _Name:
         return self._names.setdefault(file, _Name())

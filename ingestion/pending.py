@@ -1,7 +1,7 @@
 """Parsed files on their way into a table: put together, so that many small files make few data files, and uploaded."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,14 @@ def discard(path: Path) -> None:
     path.unlink()
     with suppress(OSError):
         path.parent.rmdir()
+
+
+def discard_all(parts: Iterable[Part]) -> None:
+    """Remove the files of parts that are not taken in."""
+    for part in parts:
+        discard(part.path)
+        if part.rejects is not None:
+            discard(part.rejects)
 
 
 def value_columns(head: Snapshot | None) -> pl.Schema | None:

@@ -64,6 +64,7 @@ class _Arrivals:
             self.counts["duplicates"] += is_twin
         elif fate == Fate.RETRACTED:
             standing.clear()
+            self.first = None
             self.counts["retracted"] += 1
         elif fate == Fate.REJECTED:
             self.counts["set_aside"] += 1

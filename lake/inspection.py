@@ -97,8 +97,10 @@ def pins(found: Inspection) -> dict[str, Any]:
     is_packed = found.format.rpartition(".")[2] in (*STREAMS, *ARCHIVES)
     pinned: dict[str, Any] = {} if is_packed else {"format": found.format}
     dialects = [table.dialect for table in found.tables if table.dialect.get("delimiter")]
+    every = [_dialect_pins(dialect) for dialect in dialects]
     if dialects and (is_packed or found.format == "csv"):
-        pinned |= _dialect_pins(dialects[0])
+        # What holds for one member of an archive and not for another is not to be pinned for both.
+        pinned |= {name: value for name, value in every[0].items() if all(pin.get(name) == value for pin in every)}
     if found.format in ("xlsx", "xls", "xlsb", "ods") and _keep_apart(found.tables):
         pinned["sheets"] = [table.file.partition("#")[2] for table in found.tables]
     return pinned

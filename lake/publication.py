@@ -44,8 +44,9 @@ class RunResult:
 
     @property
     def rejected(self) -> tuple[Entry, ...]:
-        """The files that were set aside whole."""
-        return tuple(entry for batch in self.batches for entry in batch.entries if entry.fate == Fate.REJECTED)
+        """The files that were set aside whole, or of which a part was."""
+        entries = (entry for batch in self.batches for entry in batch.entries)
+        return tuple(entry for entry in entries if entry.fate == Fate.REJECTED or entry.refused)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

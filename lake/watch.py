@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from catalog.errors import LakeError, NotFound
 from catalog.zones import Zone
+from lake.machine import machine_error
 from lake.publication import RunResult
 from lake.workspace import Workspace
 
@@ -70,6 +71,11 @@ class Watch:
             self._is_well()
         except LakeError as error:
             self._complain(error)
+        except OSError as error:
+            blamed = machine_error(error)
+            if blamed is None:
+                raise
+            self._complain(blamed)
 
     def _work_on(self, landed: Landed) -> None:
         try:

@@ -1,14 +1,16 @@
 """What a text file is, by how it begins and ends: JSON of some form, XML, a page, or a table."""
 
-import codecs
 import json
 import re
 
 from ingestion.formats.signatures import BINARY_EXTENSIONS, BOOKS, RAW, TEXT_EXTENSIONS
+from ingestion.text.encoding import wide_encoding
 
 _CONTROL_SHARE_MAX = 0.05
 _NUL_SHARE_MAX = 0.3
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x01\x1a\x1b\x1c\x1d\x1e\x1f\x00")) + b"\x7f"
+
+_NO_SIGN = re.compile("[\x02-\x08\x0e-\x1e\ufffd]")
 
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _HTML = re.compile(r"<(!doctype\s+html|html)\b|MIME-Version:", re.IGNORECASE)
@@ -27,10 +29,11 @@ def is_text(head: bytes) -> bool:
     >>> is_text(b"a,b\\n1,\\0\\n2,x\\n"), is_text("a;b".encode("utf-16")), is_text(bytes(range(256)))
     (True, True, False)
     """
-    if wide_encoding(head) is not None:
-        return True
     if not head:
         return True
+    wide = wide_encoding(head)
+    if wide is not None:
+        return _is_mostly_signs(head[: len(head) // 4 * 4].decode(wide, "replace"))
     control = len(head) - len(head.translate(None, _CONTROL))
     return control <= _CONTROL_SHARE_MAX * len(head) and head.count(0) <= _NUL_SHARE_MAX * len(head)
 
@@ -45,33 +48,9 @@ def is_html(head: bytes) -> bool:
     return _HTML.match(text) is not None or _PIECE_OF_HTML.match(text) is not None
 
 
-def wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32, by the byte order mark or by where the NULs are; None for what has neither.
-
-    >>> wide_encoding("Fläche;Wert".encode("utf-16-le")), wide_encoding(b"a,b")
-    ('utf-16-le', None)
-    """
-    for mark, encoding in (
-        (codecs.BOM_UTF32_LE, "utf-32"),
-        (codecs.BOM_UTF32_BE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if head.startswith(mark):
-            return encoding
-    sample = head[: len(head[:4000]) // 4 * 4]
-    nuls = [sample[place::4].count(0) / max(1, len(sample) // 4) for place in range(4)]
-    mostly = tuple(share > 0.6 for share in nuls)
-    seldom = tuple(share < 0.1 for share in nuls)
-    for encoding, pattern in (
-        ("utf-32-le", (False, True, True, True)),
-        ("utf-32-be", (True, True, True, False)),
-        ("utf-16-le", (False, True, False, True)),
-        ("utf-16-be", (True, False, True, False)),
-    ):
-        if mostly == pattern and all(seldom[place] for place in range(4) if not pattern[place]):
-            return encoding
-    return None
+def _is_mostly_signs(text: str) -> bool:
+    """Whether text holds few characters that are none: numbers in a binary file look like UTF-16, too."""
+    return len(_NO_SIGN.findall(text)) <= _CONTROL_SHARE_MAX * len(text)
 
 
 def text_kind(head: bytes, tail: bytes, extension: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from xml.parsers import expat
 
-from ingestion.formats.textkind import wide_encoding
 from ingestion.refusal import FileRefused
+from ingestion.text.encoding import wide_encoding
 
 TOKEN_BYTES_MAX = 16 << 20
 

@@ -79,7 +79,7 @@ def as_utf8(source: Source) -> Text:
             return _marked(source, encoding, len(mark))
     if pinned is not None:
         return _in(source, _known(pinned), 0, ())
-    wide = _wide(head)
+    wide = wide_encoding(head)
     if wide is not None:
         return _in(source, wide, 0, (f"the file is read as {wide.upper()}, judged by its zero bytes",))
     return _judged(source)
@@ -121,8 +121,15 @@ def _known(pinned: str) -> str:
     return "utf-8" if name == "utf-8-sig" else name
 
 
-def _wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, by the places in which zero bytes stand."""
+def wide_encoding(head: bytes) -> str | None:
+    r"""UTF-16 or UTF-32, by the byte order mark or by the places in which zero bytes stand; None for what has neither.
+
+    >>> wide_encoding("Цена;1\n".encode("utf-16-le")), wide_encoding(b"a,b")
+    ('utf-16-le', None)
+    """
+    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    if marked is not None:
+        return marked if marked.startswith(("utf-16", "utf-32")) else None
     head = head[: len(head) // 4 * 4]
     zeros = [head[place::4].count(0) / max(1, len(head) // 4) for place in range(4)]
     if min(zeros[2:]) > 0.9 and zeros[0] < 0.1:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from ingestion.text.cells import is_note
 from ingestion.text.header import is_footer
 from ingestion.text.verdict import Accepted, Rejected, Verdict
+
+_REMARK_WORDS_MIN = 3
 
 LINES_MAX = 50
 """So many lines may stand below a table; where there are more, the table itself is in question."""
@@ -54,9 +57,19 @@ class Footer:
             reason = f"line {note.number} looks like a note below the table"
             return Rejected("footer", reason, note.verdict.lines, note.raw)
         if has_rows and self._is_undivided(note.verdict):
-            reason = f"line {note.number} stands below the table: a note, or a record that is cut off"
+            reason = f"line {note.number} looks like a note below the table"
             return replace(note.verdict, rule="footer", message=reason)
         return note.verdict
 
     def _is_undivided(self, verdict: Rejected) -> bool:
-        return verdict.rule == "width" and bool(self._delimiter) and self._delimiter not in verdict.raw
+        is_whole = verdict.rule == "width" and bool(self._delimiter) and self._delimiter not in verdict.raw
+        return is_whole and _is_remark(verdict.raw.decode().strip())
+
+
+def _is_remark(text: str) -> bool:
+    """Whether a line is more like a remark than like the first value of a record that was cut off.
+
+    >>> _is_remark("______"), _is_remark("Total 12 rows"), _is_remark("West"), _is_remark("2026-01")
+    (True, True, False, False)
+    """
+    return is_note(text) or not text[:1].isalnum() or len(text.split()) >= _REMARK_WORDS_MIN

@@ -11,7 +11,8 @@ from pyarrow import orc
 
 from ingestion.formats.detect import detect, inner_name
 from ingestion.formats.media import media_type
-from ingestion.formats.textkind import is_text, wide_encoding
+from ingestion.formats.textkind import is_text
+from ingestion.text.encoding import wide_encoding
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256))
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"
