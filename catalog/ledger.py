@@ -107,10 +107,10 @@ def record(tables: Tables, batch: str, entries: list[Entry]) -> Snapshot:
     return record_once(tables, LEDGER, ("batch", batch), lambda: frame_of(entries).lazy())
 
 
-def past(tables: Tables, dataset: str, files: Collection[str]) -> pl.DataFrame:
-    """What became of these landing names, in order of delivery: columns as `PAST`. Raises `StoreError`."""
+def past(tables: Tables, dataset: str, files: Collection[str] | None) -> pl.DataFrame:
+    """What became of these landing names (None: all), in order of delivery: columns as `PAST`. Raises `StoreError`."""
     with store_faults(f"read {LEDGER}"):
-        entries = _entries(tables, dataset, pl.col("file").is_in(sorted(files)))
+        entries = _entries(tables, dataset, *([] if files is None else [pl.col("file").is_in(sorted(files))]))
         return entries.select(PAST).sort("delivery").collect(engine="streaming")
 
 

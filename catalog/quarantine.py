@@ -79,22 +79,26 @@ def _marked(tables: Tables, base: Snapshot | None, settled: Mapping[str, str]) -
     return rewritten(tables, base, ("delivery", set(settled)), which, marked)
 
 
+def delivery_of() -> pl.Expr:
+    """A row's delivery; where an older lake did not write it down, the one whose bytes the archive keeps."""
+    return pl.coalesce("delivery", pl.col("archived_as").str.strip_prefix("raw/"))
+
+
 def _is_settled(settled: Mapping[str, str]) -> pl.Expr:
     """Whether a row waits and its delivery is settled, by another reading than the one that brought the row."""
-    return _by(settled).is_not_null() & (pl.col("status") == WAITING) & (_reading() != _by(settled))
+    waits = pl.col("status").fill_null(WAITING) == WAITING
+    return _by(settled).is_not_null() & waits & (_reading().fill_null("") != _by(settled))
 
 
 def _settler(settled: Mapping[str, str]) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
     which = _is_settled(settled).fill_null(value=False)
     status = pl.when(which).then(pl.lit(DONE)).otherwise(pl.col("status"))
     done_by = pl.when(which).then(_by(settled)).otherwise(pl.col("done_by"))
-    return lambda rows: rows.with_columns(status=status, done_by=done_by)
+    return lambda rows: rows.with_columns(status=status, done_by=done_by, delivery=delivery_of())
 
 
 def _by(settled: Mapping[str, str]) -> pl.Expr:
-    return pl.col("delivery").replace_strict(
-        list(settled), list(settled.values()), default=None, return_dtype=pl.String
-    )
+    return delivery_of().replace_strict(list(settled), list(settled.values()), default=None, return_dtype=pl.String)
 
 
 def _reading() -> pl.Expr:

@@ -56,13 +56,14 @@ class Absorber:
         self._workshop = workshop
         self._manifest = manifest
         self._heads = heads
-        names = {delivery.key for delivery in manifest.deliveries}
+        # Whether another name brought the same bytes, and still has their rows, is asked only where the policy minds.
+        is_minded = manifest.policy.on_duplicate != "take"
+        names = None if is_minded else {delivery.key for delivery in manifest.deliveries}
         self._history = History(past(tables, manifest.dataset, names).iter_rows(named=True))
         self._pending: dict[str, Pending] = {}
         self._leaving: list[str] = []
         self._settled: dict[str, str] = {}
         self._set_aside = SetAside(manifest, workshop.scratch)
-        self._twins = self._known_bytes()
         self._columns = {part: columns for part, head in heads.items() if (columns := value_columns(head)) is not None}
 
     def absorb(self, outcome: Outcome) -> Account:
@@ -97,12 +98,6 @@ class Absorber:
             same = [f"has the same bytes as {twin}"] if entry.fate == Fate.INGESTED and twin != entry.file else []
             told.append(replace(entry, notice="; ".join([*same, *filter(None, [entry.notice])]) or None))
         return told
-
-    def _known_bytes(self) -> dict[str, str]:
-        """The bytes that the dataset's files brought, by hash; asked for only where the policy minds them."""
-        if self._manifest.policy.on_duplicate == "take":
-            return {}
-        return first_names(self._tables, self._manifest.dataset)
 
     def _read_all(self, archived: Sequence[int]) -> list[Entry]:
         """One entry per delivery. Versions of one name come in a row, so only the last is kept back."""
@@ -162,8 +157,8 @@ class Absorber:
         if policy.on_correction == "refuse" and self._history.standing(entry.file):
             reason = "other bytes came under this name before, and on_correction refuses them"
             return replace(entry, fate=Fate.REJECTED, rule="correction", reason=reason)
-        twin = self._twins.get(sha256)
-        if policy.on_duplicate == "take" or twin is None or twin == entry.file:
+        twin = None if policy.on_duplicate == "take" else self._history.bringer(sha256)
+        if twin is None or twin == entry.file:
             return None
         if policy.on_duplicate == "refuse":
             reason = f"{twin} brought the same bytes, and on_duplicate refuses them"
@@ -206,7 +201,6 @@ class Absorber:
         origin, replacing = entry.origin or entry.delivery, self._manifest.is_replacing
         if entry.fate == Fate.INGESTED:
             self._settle(entry, self._history.leaving(entry.file, origin, replacing=replacing), replacing=replacing)
-            self._twins.setdefault(entry.sha256 or "", entry.file)
         elif entry.fate == Fate.RETRACTED:
             self._settle(entry, self._history.standing(entry.file), replacing=True)
         elif entry.fate == Fate.REJECTED and not self._history.is_standing(entry.file, origin):

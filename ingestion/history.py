@@ -10,9 +10,9 @@ from catalog.ledger import Fate
 
 @dataclass
 class _Name:
-    """What one landing name brought: the bytes of its readings, and of each delivery the reading that stands."""
+    """What one landing name brought, by delivery: the bytes that count, and the reading that stands."""
 
-    hashes: list[str] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
     parts: dict[str, set[str]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
@@ -28,20 +28,29 @@ class History:
     >>> history.add(entry | {"delivery": "d/1/0", "sha256": "old"})
     >>> history.add(entry | {"delivery": "d/2/0", "sha256": "new"})
     >>> history.knows("a.csv", "old", replacing=True), history.knows("a.csv", "old", replacing=False)
-    (False, True)
+    (False, False)
     >>> history.standing("a.csv")
     ('d/2/0',)
     """
 
     def __init__(self, entries: Iterable[dict[str, Any]] = ()) -> None:
         self._names: dict[str, _Name] = {}
+        self._bringers: dict[str, dict[str, None]] = {}
         for entry in entries:
             self.add(entry)
 
     def knows(self, file: str, sha256: str, *, replacing: bool) -> bool:
         """Whether this name already brought these bytes; where corrections replace, only its current ones count."""
         hashes = self._of(file).hashes
-        return sha256 in (hashes[-1:] if replacing else hashes)
+        return sha256 in ([hashes[max(hashes)]] if replacing and hashes else hashes.values())
+
+    def bringer(self, sha256: str) -> str | None:
+        """The first name of which rows stand that were read from these bytes, None where there is none."""
+        for file in self._bringers.get(sha256, ()):
+            name = self._of(file)
+            if any(name.hashes.get(origin) == sha256 for origin in name.standing):
+                return file
+        return None
 
     def standing(self, file: str) -> tuple[str, ...]:
         """The deliveries of this name whose rows the tables hold."""
@@ -53,16 +62,19 @@ class History:
         return origin not in name.standing and origin not in name.waiting
 
     def leaving(self, file: str, origin: str, *, replacing: bool) -> tuple[str, ...]:
-        """The deliveries whose rows go when the bytes of ``origin`` are taken in under this name."""
+        """The deliveries whose rows go when the bytes of ``origin`` are taken in under this name.
+
+        Never those of a later one: an old delivery that is read again takes no newer one's place.
+        """
         standing = self._of(file).standing
-        if replacing:
-            return tuple(standing.values())
-        return (standing[origin],) if origin in standing else ()
+        return tuple(reading for old, reading in standing.items() if _gives_way(old, origin, replacing=replacing))
 
     def settled(self, file: str, origin: str, *, replacing: bool) -> tuple[str, ...]:
         """The deliveries of which nothing waits any more when the bytes of ``origin`` are taken in."""
         name = self._of(file)
-        return (*name.standing, *name.waiting) if replacing else (origin,)
+        if not replacing:
+            return (origin,)
+        return tuple(old for old in (*name.standing, *name.waiting) if _gives_way(old, origin, replacing=True))
 
     def is_standing(self, file: str, origin: str) -> bool:
         """Whether the tables hold the rows of this delivery."""
@@ -83,19 +95,26 @@ class History:
             if origin not in name.standing and origin not in name.waiting:
                 name.waiting.append(origin)
         elif fate == Fate.KEPT:
-            name.hashes.append(entry["sha256"])
+            name.hashes[origin] = entry["sha256"]
             name.waiting.append(origin)
         elif fate == Fate.INGESTED:
-            if origin not in name.standing:
-                name.hashes.append(entry["sha256"])
             if entry["on_correction"] == "replace":
-                name.standing.clear()
-                name.waiting.clear()
+                for old in [old for old in (*name.standing, *name.waiting) if old < origin]:
+                    name.standing.pop(old, None)
+                    name.hashes.pop(old, None)
+                name.waiting = [old for old in name.waiting if old > origin]
             if origin in name.waiting:
                 name.waiting.remove(origin)
             name.standing[origin] = entry["delivery"]
             details = json.loads(entry.get("details") or "{}")
             name.parts[entry["delivery"]] = {part["file"] for part in details.get("parts", ()) if part.get("rows")}
+            name.hashes[origin] = entry["sha256"]
+            self._bringers.setdefault(entry["sha256"], {})[entry["file"]] = None
 
     def _of(self, file: str) -> _Name:
         return self._names.setdefault(file, _Name())
+
+
+def _gives_way(old: str, origin: str, *, replacing: bool) -> bool:
+    """Whether a delivery's rows go for another's: names of deliveries are in the order in which they came."""
+    return old <= origin if replacing else old == origin

@@ -67,10 +67,10 @@ def ingest(
         for _ in range(ROUNDS_MAX):
             numbers: dict[str, int] = {}
             for dataset in datasets_begun(tables.objects):
-                # What another dataset's open batch holds may be routed to a wanted one by now: it is not to come twice.
-                if not wanted or dataset in wanted or policy.is_routed:
-                    numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
-                    finished += _tell(done, told)
+                # Also those that are not wanted: what another dataset's open batch holds may be routed to a wanted one
+                # by now, or be its own again since a pattern went, and is not to come twice.
+                numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
+                finished += _tell(done, told)
             found = landing.find(tables.objects, wanted, policy.dataset_of)
             plans = {dataset: landing.first(deliveries) for dataset, deliveries in found.items()}
             fresh = {dataset: planned for dataset, planned in plans.items() if not seen.issuperset(planned)}

@@ -89,9 +89,11 @@ def _archived(wanted: Replay, entries: Mapping[str, dict[str, Any]]) -> dict[str
 
 
 def _patches(entries: Iterable[dict[str, Any]]) -> dict[str, Patches]:
-    """What was mended of each delivery by its newest reading."""
-    newest = {entry["origin"]: entry["details"] for entry in entries if entry["origin"] is not None}
-    return {origin: _lines(json.loads(details or "{}").get("patches", {})) for origin, details in newest.items()}
+    """What was mended of each delivery by its newest reading that has an account: one refused whole has none."""
+    newest = {
+        entry["origin"]: entry["details"] for entry in entries if entry["origin"] is not None and entry["details"]
+    }
+    return {origin: _lines(json.loads(details).get("patches", {})) for origin, details in newest.items()}
 
 
 def _lines(patches: Mapping[str, Mapping[str, str]]) -> Patches:

@@ -9,7 +9,7 @@ import polars as pl
 
 from catalog.errors import NotFound, UsageError
 from catalog.ledger import LEDGER
-from catalog.quarantine import QUARANTINE, SCHEMA, WAITING
+from catalog.quarantine import QUARANTINE, SCHEMA, WAITING, delivery_of
 from catalog.tables import store_faults
 from catalog.zones import Zone, parted
 from ingestion.retake import Replay
@@ -77,7 +77,7 @@ def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of the quarantine in columns as `SCHEMA`, also of a version that an older lake wrote."""
-    return widened(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING))
+    return widened(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING), delivery_of())
 
 
 def _set_aside(lake: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
