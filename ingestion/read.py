@@ -32,6 +32,7 @@ _NO_RECORDS = ("footer", "header")
 """Rules of lines that are set aside and are no bad records: notes below a table, and its header once more."""
 
 _ZIPPED = ("xlsx", "xlsb", "ods")
+_MENDABLE = ("csv", "fixed", "json", "ndjson", "geojson", "xlsx", "xls", "xlsb", "ods")
 
 _log = logging.getLogger("ingestion.worker")
 
@@ -183,12 +184,15 @@ class _Reading:
 
     def _read_tables(self, file: _File, format_: str) -> None:
         """Read the tables of one file; those written go again where it proves unreadable."""
+        source = self._source(file, format_)
+        if (source.patches or source.patches_apart) and format_ not in _MENDABLE:
+            raise FileRefused("patch", f"a {format_} file has no records that could be given another text")
         if format_ in _ZIPPED:
             measure_zip(file.path, self._allowance, file.depth)
         limits.limit_output([file.path])
         before = self._result.mark()
         try:
-            for found in reader_of(format_)(self._source(file, format_)):
+            for found in reader_of(format_)(source):
                 self._write(file, found)
         except BaseException:
             self._result.back_to(before)

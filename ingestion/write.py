@@ -31,6 +31,7 @@ def write_part(found: Found, request: ParseRequest, number: int, tables: Mapping
         table = identifier(found.part) if found.part else ""
         columns = _value_columns(found)
         way = plan(columns, tables.get(table), request.policy.drift)
+        _refuse_swapped(found, columns, way)
         file = f"{request.name}#{found.fragment}" if found.fragment else request.name
         _write(found, way, _lake_columns(request, file, way.rescued), out)
         rows, rejected = _counted(out, found.records)
@@ -51,6 +52,19 @@ def write_part(found: Found, request: ParseRequest, number: int, tables: Mapping
         undo.pop_all()
     out.remove(but_for=part)
     return part
+
+
+def _refuse_swapped(found: Found, columns: pl.Schema, way: Plan) -> None:
+    """Raise `FileRefused` where names that differ in case only come in another order than the table's.
+
+    They are numbered by their order, so that a column would take the place of its twin.
+    """
+    names = dict(zip(columns, found.header, strict=True))
+    for column, name in names.items():
+        taken = way.drift.sources.get(name, column)
+        if taken != column and names[taken] != name:
+            reason = f"{name!r} and another column differ in case only, and come in another order than in the table"
+            raise FileRefused("schema", reason)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ _BY_RULE = {
     "encoding": 'say which one it is: [datasets.{dataset}] encoding = "cp1252" in lake.toml; then {replay}',
     "dialect": _PIN.replace("{keys}", "delimiter, quote or skip_lines"),
     "header": _PIN.replace("{keys}", "skip_lines, header_lines or names"),
-    "schema": 'see the table\'s columns: lake columns --table {table}; let it follow with drift = "evolve" (or '
-    '"rescue") in [datasets.{dataset}]; then {replay}',
-    "tolerance": "see what is wrong with its records: lake inspect FILE; if they may wait alone, raise bad_share_max "
-    "or bad_rows_max in [datasets.{dataset}]; then {replay}",
+    "schema": "see the table's columns: lake columns --table {table}; another table's file is to be taken back (lake "
+    'retract) and dropped into its own dataset; else let the table follow with drift = "evolve" (or "rescue") in '
+    "[datasets.{dataset}]; then {replay}",
+    "tolerance": "see what is wrong with its records: lake inspect FILE; if they may wait alone, raise bad_share_max, "
+    "and bad_rows_max where it is set, in [datasets.{dataset}]; then {replay}",
     "worker": "the file hung its worker, or filled its memory: raise [ingest] worker_memory_gb or [ingest] "
     "worker_seconds_max; then {replay}",
     "correction": 'other bytes came under an old name and [datasets.{dataset}] on_correction is "refuse": write '

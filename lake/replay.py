@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from catalog.errors import NotFound, UsageError
-from catalog.ledger import LEDGER
+from catalog.ledger import LEDGER, Fate, entries_named
 from catalog.quarantine import QUARANTINE, SCHEMA, WAITING, delivery_of
 from catalog.tables import store_faults
-from catalog.zones import Zone, parted
+from catalog.zones import Zone, bronze_table, parted
 from ingestion.retake import Replay
 from ingestion.retake import replay as replay_deliveries
 from ingestion.retake import retract as retract_files
@@ -20,6 +20,8 @@ from lake.published import widened
 from lake.workspace import Workspace
 
 LIST = "lake quarantine list"
+
+_READ = (Fate.INGESTED, Fate.KEPT)
 
 
 def replay(
@@ -32,14 +34,14 @@ def replay(
 ) -> RunResult:
     """Read again what waits in the quarantine: all of it, or files and records that are named; publish in one commit.
 
-    ``what`` are landing names of files, or ids of the quarantine. ``records`` gives records another text, by their ids;
-    the others are read as the settings say now. A record's whole file is read again, and takes the place of its earlier
-    reading: so nothing is doubled, and what still does not pass waits anew. Raises `NotFound`, `UsageError`,
-    `StoreError`.
+    ``what`` are landing names of files, or ids of the quarantine; a file of which nothing waits is read again, too.
+    ``records`` gives records another text, by their ids; the others are read as the settings say now. A record's whole
+    file is read again, and takes the place of its earlier reading: so nothing is doubled, and what still does not pass
+    waits anew. Raises `NotFound`, `UsageError`, `StoreError`.
     """
     patches = dict(records or {})
     names = [*what, *patches]
-    chosen = _chosen(_set_aside(lake, names), names, datasets)
+    chosen = _chosen(_known(lake, names), names, datasets)
     replays = _replays(chosen, patches)
     signature = Signature.new(lake)
     batches = take_in(lake, signature, lambda tables, policy: replay_deliveries(tables, policy, replays, told))
@@ -96,6 +98,35 @@ def _set_aside(lake: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     )
     with store_faults(f"read {QUARANTINE}"):
         return groups.sort("delivery", "file", "line").collect(engine="streaming").to_dicts()
+
+
+def _known(lake: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What `_set_aside` gives, and the files that are named and of which nothing waits: they can be read again, too."""
+    rows = _set_aside(lake, names)
+    waiting_files = {row["file"].partition("#")[0] for row in rows if _waits(row)}
+    newest: dict[str, dict[str, Any]] = {}
+    for entry in entries_named(lake.store, set(names) - waiting_files):
+        if entry["fate"] in _READ:
+            newest[entry["file"]] = entry
+        elif entry["fate"] == Fate.RETRACTED:
+            newest.pop(entry["file"], None)
+    return [*rows, *map(_standing, newest.values())]
+
+
+def _standing(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery that was taken in, as a group of rows that wait."""
+    return {
+        "id": None,
+        "file": entry["file"],
+        "table": str(bronze_table(entry["dataset"])),
+        "stage": "ingest",
+        "delivery": entry["origin"] or entry["delivery"],
+        "status": WAITING,
+        "rule": "",
+        "line": None,
+        "is_record": False,
+        "count": 0,
+    }
 
 
 def _chosen(rows: Sequence[dict[str, Any]], names: Sequence[str], datasets: Collection[str]) -> list[dict[str, Any]]:

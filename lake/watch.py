@@ -64,6 +64,8 @@ class Watch:
     def _look(self) -> None:
         """Work if something is in landing that was not there the last time, or that stayed there for a while."""
         try:
+            # A pattern that routes files may have changed: two who go by different ones would take a file in twice.
+            self._lake.reread()
             landed = self._landed()
             if self._tried is None or landed - self._tried or (landed and time.monotonic() >= self._again_at):
                 self._work_on(landed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 from catalog.log import Log
@@ -28,6 +29,12 @@ class Workspace:
                 yield
             finally:
                 self.parser = None
+
+    def reread(self) -> None:
+        """Go on by lake.toml as it is now, but for the store, which stays. Raises `UsageError`."""
+        now = Settings.load(self.settings.project)
+        store = {name: value for name, value in self.settings.values.items() if name.startswith("store.")}
+        self.settings = replace(now, values={**now.values, **store}, keys=self.settings.keys)
 
     @cached_property
     def objects(self) -> ObjectStore:

@@ -161,3 +161,18 @@ def test_deliveries_and_columns(lake: Lake, run: Command) -> None:
     assert (found["table"], found["label"]) == ("bronze.prices", "Löhne, netto")
     assert "no column" in run("columns", "income")
     assert "_file" in run("columns", "--table", "bronze.prices")
+
+
+def test_a_file_of_which_nothing_waits_is_read_again_when_it_is_named(lake: Lake, run: Command) -> None:
+    """What was read by one policy is read by another: rescued values become a column; all that waits is nothing."""
+    toml = lake.settings.project / "lake.toml"
+    land(lake, "a.ndjson", '{"n": 1}\n')
+    run("ingest")
+    toml.write_text(toml.read_text() + '\n[datasets.prices]\ndrift = "rescue"\n')
+    land(lake, "b.ndjson", '{"n": 2, "more": "x"}\n')
+    run("ingest")
+    assert lake.read("bronze.prices").filter(n="2").select("_rescued").collect().item() == '{"more":"x"}'
+    toml.write_text(toml.read_text().replace("rescue", "evolve"))
+    assert "nothing waits" in run("quarantine", "replay")
+    run("quarantine", "replay", "prices/b.ndjson")
+    assert lake.read("bronze.prices").filter(n="2").select("more", "_rescued").collect().row(0) == ("x", None)
