@@ -29,7 +29,7 @@ class Head:
     """The lines above the records: ``offset`` is where these may begin. Blank rows of the header are left out.
 
     ``titles`` is what stands above the header, for people: the first lines. ``doubtful`` are those lines, by number,
-    that look as much like records as like titles: they are not to be passed over.
+    that look as much like records as like titles, or stand below the same header: they are not to be passed over.
     """
 
     lines: int
@@ -53,7 +53,13 @@ def read_head(text: Text, dialect: Dialect) -> Head:
     has_lone_cr = data[: ends[-1]].count(b"\r") > data[: ends[-1]].count(b"\r\n")
     rows = _rows(data[begin:stop], Grammar.of(dialect))
     above = _lines(data[: begin if dialect.header_rows else ends[-1]])
-    doubtful = {number: line for number, line in enumerate(above, start=1) if _is_doubtful(line, dialect)}
+    header = data[begin:stop].decode(errors="backslashreplace").strip()
+    first = above.index(header) if header in above else len(above)
+    doubtful = {
+        number: line
+        for number, line in enumerate(above, start=1)
+        if line.strip() and (number > first or _is_doubtful(line, dialect))
+    }
     return Head(len(ends), text.begin + ends[-1], has_lone_cr, rows, _titles(above), doubtful)
 
 

@@ -36,7 +36,9 @@ _PRIOR_OF_LONGER = 0.985
 _PRIOR_OF_SPACES = 0.6
 """Of spaces that make three columns and more: words come in twos more often."""
 
-_SYMBOLS = re.compile(r"[|~^#@$%&*!;:<>+=]{2,4}")
+_SYMBOLS = re.compile(r"[|~^#@&*!;:<>]{2,4}")
+"""Symbols that are no part of a number or an amount."""
+
 _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
 _PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
