@@ -51,8 +51,8 @@ def is_held(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
         return found.collect().height > 0
 
 
-def _to_merge(base: Snapshot) -> list[DataFile]:
-    """The small files to write again with the new rows, where there are many."""
+def to_merge(base: Snapshot) -> list[DataFile]:
+    """The small files to write again with new rows, where there are many."""
     small = [file for file in base.files if file.size_bytes < SMALL_BYTES]
     return small if len(small) >= SMALL_FILES_MAX else []
 
@@ -60,7 +60,7 @@ def _to_merge(base: Snapshot) -> list[DataFile]:
 def _append(
     tables: Tables, name: TableName, base: Snapshot | None, source: tuple[str, str], rows: pl.LazyFrame
 ) -> Snapshot:
-    merged = [] if base is None else _to_merge(base)
+    merged = [] if base is None else to_merge(base)
     if base is not None and merged:
         rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
     return tables.commit(

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Mapping
 
 import polars as pl
 
-from catalog.derived import is_held, widened
+from catalog.derived import is_held, to_merge, widened
 from catalog.errors import Conflict
-from catalog.tables import Change, Rewritten, Snapshot, Tables, rewritten, store_faults, without
+from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, rewritten, store_faults, without
 from catalog.zones import TableName, Zone
 
 QUARANTINE = TableName(Zone.CATALOG, "quarantine")
@@ -63,12 +63,19 @@ def _record(
     is_new = base is None or not is_held(tables, base, ("source", batch))
     base = widened(tables, base, SCHEMA)
     marked = _marked(tables, base, settled)
-    added = tables.sink(QUARANTINE, _settler(settled)(rows) if settled else rows) if is_new else []
+    schema = SCHEMA if base is None else base.schema
+    merged: list[DataFile] = []
+    added: list[DataFile] = []
+    if is_new:
+        merged = [] if base is None else [file for file in to_merge(base) if file not in marked.removed]
+        fresh = _settler(settled)(rows) if settled else rows
+        old = [tables.scan_files(QUARANTINE, merged, schema)] if merged else []
+        added = tables.sink(QUARANTINE, pl.concat([*old, fresh.select(list(schema))]))
     if not added and not marked.removed:
         return base
-    schema = SCHEMA if base is None else base.schema
     operation = f"{QUARANTINE}:source:{batch}"
-    return tables.commit(Change(QUARANTINE, operation, base, schema, (*marked.kept, *added), marked.removed))
+    gone = (*marked.removed, *merged)
+    return tables.commit(Change(QUARANTINE, operation, base, schema, (*marked.kept, *added), gone))
 
 
 def _marked(tables: Tables, base: Snapshot | None, settled: Mapping[str, str]) -> Rewritten:

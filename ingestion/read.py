@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from catalog.zones import stem_of
+from catalog.zones import identifier, stem_of
 from ingestion import limits
 from ingestion.formats.allowance import FILE_BYTES_MAX, Allowance, TooMuch, require_depth
 from ingestion.formats.archive import FOLDER, Member, measure_zip, members
@@ -30,6 +30,9 @@ from ingestion.write import write_part
 
 _NO_RECORDS = ("footer", "header")
 """Rules of lines that are set aside and are no bad records: notes below a table, and its header once more."""
+
+TABLES_MAX = 200
+"""A document with a key for every region or day is one table in a form of its own, and not thousands."""
 
 _ZIPPED = ("xlsx", "xlsb", "ods")
 _MENDABLE = ("csv", "fixed", "json", "ndjson", "geojson", "xlsx", "xls", "xlsb", "ods")
@@ -229,6 +232,7 @@ class _Reading:
         return f"{stem} {found.part}" if found.part else stem
 
     def _take(self, found: Found) -> None:
+        self._require_few_tables(found)
         self._written += 1
         part = write_part(found, self._request, self._written, self._result.tables)
         try:
@@ -238,6 +242,12 @@ class _Reading:
             raise
         self._result.parts.append(part)
         self._result.tables[part.table] = part.schema
+
+    def _require_few_tables(self, found: Found) -> None:
+        tables = {part.table for part in self._result.parts}
+        if len(tables) >= TABLES_MAX and found.part and identifier(found.part) not in tables:
+            reason = f"a file may fill {TABLES_MAX} tables: say what repeats, [datasets.X] records, or leave apart out"
+            raise FileRefused("tables", reason)
 
     def _refuse(self, fragment: str, error: BaseException) -> None:
         """Set a part of the file aside; raises the error again where the machine is to blame for it."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -12,6 +12,7 @@ from catalog.ledger import Fate, entries_named, entries_of
 from catalog.tables import Tables
 from ingestion.batch import Finished
 from ingestion.ingest import Policy, Told, retake
+from ingestion.landing import first
 from ingestion.manifest import Delivery, Kind, Patches
 
 
@@ -73,8 +74,20 @@ def _retaken(
     for dataset, deliveries in sorted(by_dataset.items()):
         # Those of one name in a row and in order, as they are found in landing.
         in_order = sorted(deliveries.values(), key=lambda delivery: (delivery.key, delivery.origin or ""))
-        finished += retake(tables, policy, dataset, in_order, told)
+        for batch in _batches(in_order):
+            finished += retake(tables, policy, dataset, batch, told)
     return finished
+
+
+def _batches(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+    """As many as one batch takes, and all of a name in one."""
+    rest = tuple(deliveries)
+    while rest:
+        count = len(first(rest))
+        while count < len(rest) and rest[count].key == rest[count - 1].key:
+            count += 1
+        yield rest[:count]
+        rest = rest[count:]
 
 
 def _archived(wanted: Replay, entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

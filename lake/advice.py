@@ -23,6 +23,7 @@ _BY_RULE = {
     "duplicate": 'the same bytes came under another name and [datasets.{dataset}] on_duplicate is "refuse": nothing is '
     'missing; or write "take" and {replay}',
     "records": "say what repeats, the element of XML or the key of JSON: [datasets.{dataset}] records; then {replay}",
+    "tables": "say what repeats, the element of XML or the key of JSON: [datasets.{dataset}] records; then {replay}",
     "layout": "mend [datasets.{dataset}] fixed in lake.toml: each column's name, start and width; then {replay}",
     "patch": "give the record's whole text, which is one record: lake quarantine replay {id} --record TEXT",
     "locked": "it is protected by a password: have it sent without one, and drop it again",

@@ -7,6 +7,7 @@ import pytest
 from catalog.errors import NotFound
 from catalog.ledger import Fate
 from catalog.objects import Endpoint
+from catalog.quarantine import QUARANTINE
 from ingestion.batch import Finished
 from ingestion.retake import Replay, replay, retract
 from tests.faults.bench import Bench
@@ -160,3 +161,15 @@ def test_a_file_that_is_no_table_is_kept_and_catalogued(bench: Bench) -> None:
     bench.drop("a/logo.png", PICTURE)
     bench.ingest()
     assert bench.fates("a") == [("logo.png", "kept"), ("logo.png", "known")]
+
+
+def test_the_quarantine_s_small_files_are_put_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch after batch sets something aside; the quarantine has few files, and every row once."""
+    monkeypatch.setattr("catalog.derived.SMALL_FILES_MAX", 3)
+    for number in range(7):
+        bench.drop(f"a/{number}.csv", dirty("short"))
+        bench.ingest()
+    assert bench.quarantine()["file"].to_list() == [f"a/{number}.csv" for number in range(7)]
+    quarantine = bench.tables.open(QUARANTINE)
+    assert quarantine is not None
+    assert len(quarantine.files) <= 3

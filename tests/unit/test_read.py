@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import resource
 import tarfile
 import zipfile
@@ -314,3 +315,13 @@ def test_a_refused_member_is_named_as_its_rows_would_be(tmp_path: Path) -> None:
     assert isinstance(refused, Rejected)
     assert refused.file == "in/all.zip#a.csv"
     assert refused.reason
+
+
+def test_a_document_of_many_arrays_does_not_become_many_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first few are tables, the others are set aside with what to do about it."""
+    monkeypatch.setattr("ingestion.read.TABLES_MAX", 3)
+    body = json.dumps({f"region {n}": [{"n": n}, {"n": 0}] for n in range(6)}).encode()
+    made = read(tmp_path, body, "d/regions.json")
+    assert len({part.table for part in made.parts}) == 3
+    assert {refused.rule for refused in made.refused} == {"tables"}
+    assert len(made.parts) + len(made.refused) == 6
