@@ -44,8 +44,7 @@ class Drift:
     @property
     def is_foreign(self) -> bool:
         """Whether the columns look like another table's: the two share less than half of the smaller one's."""
-        shared = len(self.sources) + len(self.renamed)
-        return 2 * shared < len(self.sources) + min(len(self.missing), len(self.unknown))
+        return len(self.sources) < min(len(self.missing), len(self.unknown))
 
     @property
     def guesses(self) -> list[str]:

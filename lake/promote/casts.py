@@ -91,15 +91,18 @@ def _keeps_digits(text: str, value: float) -> bool:
 
     >>> _keeps_digits("0.30000000000000004", 0.30000000000000004), _keeps_digits("16777217", 16777216.0)
     (True, False)
+    >>> _keeps_digits("5.960464477539063e-08", 2**-24)
+    True
     """
-    parts = _NUMBER.fullmatch(text)
+    parts, shortest = _NUMBER.fullmatch(text), _NUMBER.fullmatch(repr(abs(value)))
     digits = "".join(parts.groups("")).strip("0") if parts else ""
     if not digits or value == 0:
         return parts is not None and not digits
     if len(digits) > _DIGITS_MAX:
         return False
     written = f"{abs(value):.{len(digits) - 1}e}".partition("e")[0].replace(".", "")
-    return written == digits
+    # Half way between two decimals of so many digits, the shortest one that is read back may be either.
+    return written == digits or (shortest is not None and "".join(shortest.groups("")).strip("0") == digits)
 
 
 def _instant(text: pl.Expr, dtype: pl.Datetime) -> pl.Expr:

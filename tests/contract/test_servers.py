@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -140,14 +141,23 @@ def test_a_taken_port_is_left_to_who_has_it(project: Project) -> None:
 
 @contextmanager
 def _taken(port: int) -> Iterator[None]:
-    """Somebody listens on the port: this test, or a server of another test process that was faster."""
-    try:
-        held = socket.create_server(("127.0.0.1", port))
-    except OSError:
-        yield
-    else:
-        with held:
-            yield
+    """Somebody has the port: this test, or a server of another test process that was faster."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            held = socket.create_server(("127.0.0.1", port))
+        except OSError:
+            # The end of a connection, which is gone soon, or somebody who listens.
+            with socket.socket() as probe:
+                is_listening = probe.connect_ex(("127.0.0.1", port)) == 0
+            if is_listening or time.monotonic() > until:
+                yield
+                return
+            time.sleep(0.1)
+        else:
+            with held:
+                yield
+            return
 
 
 def test_a_start_that_takes_too_long_is_undone(project: Project) -> None:

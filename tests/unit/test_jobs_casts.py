@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lake.promote.casts import as_type, cast, misfit
@@ -126,6 +126,7 @@ def test_a_float_written_with_the_text_s_digits_is_the_text_or_a_misfit(
 
 
 @given(st.floats(-1.7e308, 1.7e308))
+@example(2**-24)
 def test_a_float_that_was_written_in_full_comes_back(number: float) -> None:
     for text in (repr(number), f"{number:.16e}", f"{number:.18e}", f"{number:.15g}"):
         value, bad = one(text, pl.Float64)
