@@ -1,6 +1,8 @@
 """Tables derived from what was committed elsewhere: each fact once, whoever writes it down, however often."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
 import polars as pl
 
@@ -12,6 +14,8 @@ SMALL_BYTES = 8 * 1024**2
 SMALL_FILES_MAX = 32
 ATTEMPTS_MAX = 100
 
+Made = TypeVar("Made")
+
 
 def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: Callable[[], pl.LazyFrame]) -> Snapshot:
     """Append what one source says, unless it is there; the table's head afterwards.
@@ -19,15 +23,23 @@ def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: 
     ``source`` is the text column that names the source, and its name: a batch, a run. Its statistics lead to the one
     file that may hold it. Small files are merged as they pile up, so that reading stays cheap. Raises `StoreError`.
     """
-    for _ in range(ATTEMPTS_MAX):
-        base = tables.open(name)
+
+    def write(base: Snapshot | None) -> Snapshot:
         if base is not None and is_held(tables, base, source):
             return base
-        try:
-            base = widened(tables, base, rows().collect_schema())
-            return _append(tables, name, base, source, rows())
-        except Conflict:
-            continue
+        return _append(tables, name, widened(tables, base, rows().collect_schema()), source, rows())
+
+    return on_newest(tables, name, write)
+
+
+def on_newest(tables: Tables, name: TableName, write: Callable[[Snapshot | None], Made]) -> Made:
+    """What ``write`` makes of the table's head, None where there is no table; again where another writer was first.
+
+    Raises `Conflict` after many rivals, `StoreError`, and what ``write`` raises.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        with suppress(Conflict):
+            return write(tables.open(name))
     raise Conflict(f"other writers to {name} were first, a hundred times", next="run again: nothing is lost")
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import polars as pl
 
-from catalog.derived import is_held, to_merge, widened
-from catalog.errors import Conflict
+from catalog.derived import is_held, on_newest, to_merge, widened
 from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, rewritten, store_faults, without
 from catalog.zones import TableName, Zone
 
@@ -39,8 +38,6 @@ place of ``delivery``, or took it back.
 
 WAITING, DONE = "waiting", "done"
 
-ATTEMPTS_MAX = 100
-
 
 def record(tables: Tables, batch: str, rows: pl.LazyFrame, settled: Mapping[str, str]) -> Snapshot | None:
     """Write down once what a batch set aside, and that nothing waits any more of the deliveries that it settled.
@@ -48,13 +45,7 @@ def record(tables: Tables, batch: str, rows: pl.LazyFrame, settled: Mapping[str,
     ``rows`` have columns as `SCHEMA`; ``settled`` names by delivery the one that took its place. One commit, or none
     where all is so. Raises `Conflict` after many rivals, `StoreError`.
     """
-    for _ in range(ATTEMPTS_MAX):
-        base = tables.open(QUARANTINE)
-        try:
-            return _record(tables, base, batch, rows, settled)
-        except Conflict:
-            continue
-    raise Conflict(f"other writers to {QUARANTINE} were first, a hundred times", next="run again: nothing is lost")
+    return on_newest(tables, QUARANTINE, lambda base: _record(tables, base, batch, rows, settled))
 
 
 def _record(

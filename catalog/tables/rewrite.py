@@ -30,23 +30,10 @@ def without(
     """
     if head is None or not values:
         return Rewritten()
-    kept: list[DataFile] = []
-    removed: list[DataFile] = []
     leaves = pl.col(column).is_in(sorted(values)).fill_null(value=False)
-    for file in head.files:
-        if not file.may_hold(column, set(values)):
-            continue
-        rows = tables.scan_files(head.name, [file], head.schema if schema is None else schema)
-        with store_faults(f"read {head.name}"):
-            leaving = rows.select(leaves.sum()).collect(engine="streaming").item()
-        if leaving == 0:
-            continue
-        rest = tables.sink(head.name, rows.filter(~leaves)) if leaving < file.rows else []
-        if sum(written.rows for written in rest) + leaving != file.rows:
-            raise StoreError(f"{head.name}: rows were lost while {file.path} was rewritten", next="run again")
-        kept += rest
-        removed.append(file)
-    return Rewritten(tuple(kept), tuple(removed))
+    return _rewritten(
+        tables, head, (column, set(values)), leaves, _Rewriting(lambda rows: rows.filter(~leaves), True, schema)
+    )
 
 
 def rewritten(
@@ -61,18 +48,34 @@ def rewritten(
     ``may_hold`` are a column and the values, one of which such a row has there: other files are not looked at. Raises
     `StoreError` where the rows are not as many as before.
     """
+    return _rewritten(tables, head, may_hold, which, _Rewriting(change))
+
+
+@dataclass(frozen=True)
+class _Rewriting:
+    """What happens to a file's rows: they are changed, and those that are meant leave or stay; in which schema."""
+
+    change: Callable[[pl.LazyFrame], pl.LazyFrame]
+    leaves: bool = False
+    schema: pl.Schema | None = None
+
+
+def _rewritten(
+    tables: Tables, head: Snapshot, may_hold: tuple[str, set[str]], which: pl.Expr, rewriting: _Rewriting
+) -> Rewritten:
     kept: list[DataFile] = []
     removed: list[DataFile] = []
     for file in head.files:
         if not file.may_hold(*may_hold):
             continue
-        rows = tables.scan_files(head.name, [file], head.schema)
+        rows = tables.scan_files(head.name, [file], head.schema if rewriting.schema is None else rewriting.schema)
         with store_faults(f"read {head.name}"):
-            is_meant = rows.select(which.any()).collect(engine="streaming").item()
-        if not is_meant:
+            meant = rows.select(which.sum()).collect(engine="streaming").item()
+        if meant == 0:
             continue
-        again = tables.sink(head.name, change(rows))
-        if sum(written.rows for written in again) != file.rows:
+        staying = file.rows - (meant if rewriting.leaves else 0)
+        again = tables.sink(head.name, rewriting.change(rows)) if staying else []
+        if sum(written.rows for written in again) != staying:
             raise StoreError(f"{head.name}: rows were lost while {file.path} was rewritten", next="run again")
         kept += again
         removed.append(file)
