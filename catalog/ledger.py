@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from catalog.derived import record_once
-from catalog.tables import Snapshot, Tables, store_faults
+from catalog.tables import Snapshot, Tables, in_columns, store_faults
 from catalog.zones import TableName, Zone
 
 LEDGER = TableName(Zone.CATALOG, "ledger")
@@ -162,5 +162,4 @@ def _entries(tables: Tables, dataset: str | None, *which: pl.Expr) -> pl.LazyFra
     else:
         files = [file for file in ledger.files if file.may_hold("dataset", {dataset})]
         rows = tables.scan_files(LEDGER, files, ledger.schema).filter(pl.col("dataset") == dataset)
-    lacking = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in ledger.schema]
-    return rows.with_columns(lacking).filter(*which).select(list(SCHEMA))
+    return in_columns(rows, SCHEMA).filter(*which)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from catalog.ledger import Entry
 from catalog.objects import ObjectStore
-from catalog.quarantine import SCHEMA
+from catalog.quarantine import SCHEMA, WAITING
+from catalog.tables import in_columns
 from catalog.zones import Zone, bronze_table
 from ingestion.manifest import Manifest
 from ingestion.protocol import Parsed, Part
@@ -64,9 +65,7 @@ class SetAside:
             pl.concat_str(pl.lit(f"{entry.delivery}:"), pl.col("n").cast(pl.String)).alias("id"),
             *(pl.lit(value, dtype=SCHEMA[name]).alias(name) for name, value in self._constants(entry, part).items()),
         )
-        lacking = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in numbered]
-        table = numbered.with_columns(lacking).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
-        arrow = table.to_arrow()
+        arrow = in_columns(numbered.lazy(), SCHEMA).cast(SCHEMA).collect().to_arrow()
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._path, arrow.schema, compression="zstd")
         self._writer.write_table(arrow)
@@ -80,5 +79,5 @@ class SetAside:
             "archived_as": entry.archived_as,
             "at": entry.ingested_at,
             "run": entry.run,
-            "status": "waiting",
+            "status": WAITING,
         }

@@ -26,17 +26,6 @@ class TableInfo:
     size_bytes: int
 
 
-def widened(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
-    """Rows of one of the lake's own tables in the columns of today, also of a version that an older lake wrote.
-
-    >>> widened(pl.LazyFrame({"a": [1]}), pl.Schema({"b": pl.String(), "a": pl.Int64()})).collect().rows()
-    [(None, 1)]
-    """
-    there = rows.collect_schema()
-    lacking = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in there]
-    return rows.with_columns(lacking).select(list(schema))
-
-
 class Published:
     """A read-only lake at one commit: whatever is published meanwhile, it stays as it is."""
 

@@ -12,7 +12,7 @@ from catalog import ledger
 from catalog.log import Commit
 from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
-from catalog.tables import store_faults
+from catalog.tables import in_columns, store_faults
 from lake.columns import columns as search_columns
 from lake.deliveries import USED
 from lake.deliveries import deliveries as expected_deliveries
@@ -20,7 +20,7 @@ from lake.drop import Dropped
 from lake.drop import drop as drop_files
 from lake.promote.plan import Step
 from lake.publication import RunResult, Told
-from lake.published import PARALLEL_READS, Published, TableInfo, widened
+from lake.published import PARALLEL_READS, Published, TableInfo
 from lake.query import run_query
 from lake.replay import replay as replay_waiting
 from lake.replay import retract as retract_files
@@ -54,7 +54,7 @@ class View(Published):
     def ledger(self) -> pl.LazyFrame:
         """Every file that ever landed, and its fate: columns as `catalog.ledger.SCHEMA`. Raises `StoreError`."""
         name, schema = str(ledger.LEDGER), ledger.SCHEMA
-        return widened(self.read(name), schema) if name in self.names() else pl.LazyFrame(schema=schema)
+        return in_columns(self.read(name), schema) if name in self.names() else pl.LazyFrame(schema=schema)
 
     def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
         """What was expected by a day (today, in UTC) and what came: the twin of ``lake deliveries``.

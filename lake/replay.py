@@ -10,13 +10,12 @@ import polars as pl
 from catalog.errors import NotFound, UsageError
 from catalog.ledger import LEDGER, Fate, entries_named
 from catalog.quarantine import QUARANTINE, SCHEMA, WAITING, delivery_of
-from catalog.tables import store_faults
+from catalog.tables import in_columns, store_faults
 from catalog.zones import Zone, bronze_table, parted
 from ingestion.retake import Replay
 from ingestion.retake import replay as replay_deliveries
 from ingestion.retake import retract as retract_files
 from lake.publication import RunResult, Signature, Told, publish, take_in
-from lake.published import widened
 from lake.workspace import Workspace
 
 LIST = "lake quarantine list"
@@ -79,7 +78,7 @@ def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of the quarantine in columns as `SCHEMA`, also of a version that an older lake wrote."""
-    return widened(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING), delivery_of())
+    return in_columns(rows, SCHEMA).with_columns(pl.col("status").fill_null(WAITING), delivery_of())
 
 
 def _set_aside(lake: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:

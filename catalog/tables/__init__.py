@@ -4,7 +4,7 @@ from catalog.tables.commit import Change
 from catalog.tables.datafile import DataFile
 from catalog.tables.faults import store_faults
 from catalog.tables.rewrite import Rewritten, rewritten, without
-from catalog.tables.schema import difference, storable
+from catalog.tables.schema import difference, in_columns, storable
 from catalog.tables.snapshot import Snapshot
 from catalog.tables.store import Tables
 
@@ -15,6 +15,7 @@ __all__ = [
     "Snapshot",
     "Tables",
     "difference",
+    "in_columns",
     "rewritten",
     "storable",
     "store_faults",

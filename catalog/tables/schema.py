@@ -61,6 +61,17 @@ def storable(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.with_columns(casts) if casts else frame
 
 
+def in_columns(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """The rows in these columns and no others; those that they lack are missing: a table of an older lake has fewer.
+
+    >>> in_columns(pl.LazyFrame({"a": [1]}), pl.Schema({"b": pl.String(), "a": pl.Int64()})).collect().rows()
+    [(None, 1)]
+    """
+    there = rows.collect_schema()
+    lacking = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items() if name not in there]
+    return rows.with_columns(lacking).select(list(schema))
+
+
 def require_storable(schema: pl.Schema) -> None:
     """Raises `TypeRefused` or `SchemaRefused` where a table of this schema could not hold its rows exactly."""
     _refuse_twins(schema.names())
