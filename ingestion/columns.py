@@ -1,7 +1,7 @@
 """Column names: kept as found where Delta, and Polars as names, take them; otherwise made safe and unique."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -44,6 +44,15 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
             stored[position] = _numbered(name, taken, numbers)
             taken.add(stored[position].lower())
     return tuple(stored[position] for position in range(len(found)))
+
+
+def labels(found: Iterable[str], stored: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The label, by stored name, of each column that could not be stored under its name as found.
+
+    >>> labels(("a b", "c"), ("a_b", "c"))
+    {'a_b': {'label': 'a b'}}
+    """
+    return {name: {"label": as_found} for as_found, name in zip(found, stored, strict=True) if as_found != name}
 
 
 def _safe(name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from ingestion.options import ReadOptions
 
@@ -52,7 +53,6 @@ class Found:
     records: int
     format: str
     rejects: Path | None = None
-    rejected: int = 0
     lines: int = 0
     part: str = ""
     fragment: str = ""
@@ -60,6 +60,11 @@ class Found:
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     check: Callable[[Path], None] | None = None
+
+    @property
+    def rejected(self) -> int:
+        """How many records are in ``rejects``, by its footer."""
+        return 0 if self.rejects is None else int(pq.read_metadata(self.rejects).num_rows)
 
 
 Reader: TypeAlias = Callable[[Source], Iterator[Found]]

@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ingestion.refusal import FileRefused
+from ingestion.refusal import FileRefused, words
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -23,7 +23,6 @@ _ADDRESS_SPACE_BASE_BYTES = 8 << 30
 _OUTPUT_FACTOR = 4
 _OUTPUT_BASE_BYTES = 1 << 30
 
-_REASON_CHARACTERS_MAX = 400
 _OF_THE_FILE = {None, errno.ENOMEM, errno.EINVAL, errno.EOVERFLOW}
 """Too much memory, and places before the beginning or beyond all ends, are what a damaged file asks for."""
 
@@ -88,11 +87,6 @@ def refusal(error: BaseException) -> FileRefused | None:
     if isinstance(error, FileRefused):
         return error
     return None if is_of_the_machine(error) else FileRefused("parser", f"the parser failed: {words(error)}")
-
-
-def words(error: BaseException) -> str:
-    """The first line of an error's message, not too long; its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_REASON_CHARACTERS_MAX]
 
 
 def _is_output_limit_our_own() -> bool:

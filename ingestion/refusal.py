@@ -22,6 +22,15 @@ class FileRefused(DataRefused):
         self.line = line
 
 
+def words(error: BaseException, characters_max: int = 400) -> str:
+    """The first line of an error's message, not too long; its type where it has none.
+
+    >>> words(ValueError("no such column\\nin this file")), words(ValueError())
+    ('no such column', 'ValueError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:characters_max]
+
+
 def not_utf8(line: int, byte: int) -> FileRefused:
     """The refusal of text in another encoding than UTF-8."""
     return FileRefused(

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ingestion import limits
 from ingestion.protocol import Failed, Rejected, parse_request, reply_json, schema_of
 from ingestion.read import read_file
-from ingestion.refusal import FileRefused
+from ingestion.refusal import FileRefused, words
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -41,7 +41,7 @@ def _failure(request: dict[str, Any], error: BaseException) -> Rejected | Failed
     if not isinstance(error, FileRefused):
         _log.error("%s of %s failed", request["kind"], request.get("path") or request.get("paths"), exc_info=error)
     refused = limits.refusal(error)
-    return Failed(limits.words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
+    return Failed(words(error)) if refused is None else Rejected(refused.rule, refused.reason, refused.line)
 
 
 def _parse(values: dict[str, Any], say: Say) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> N
     _sink(rows.select(*way.values, *lake_columns), out.rows)
     if found.check is not None:
         found.check(out.rows if way.is_plain else out.found)
-    if way.faults is None and found.rejects is not None and _count(found.rejects):
+    if way.faults is None and found.rejects is not None and found.rejected:
         shutil.move(found.rejects, out.rejects)
 
 

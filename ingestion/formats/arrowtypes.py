@@ -27,8 +27,7 @@ from uuid import UUID
 import polars as pl
 import pyarrow as pa
 
-from ingestion.columns import safe_names
-from ingestion.formats.frames import labels
+from ingestion.columns import labels, safe_names
 
 Array: TypeAlias = "pa.Array[Any]"
 Type: TypeAlias = Any

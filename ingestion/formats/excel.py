@@ -12,8 +12,9 @@ import fastexcel
 import polars as pl
 import python_calamine
 
+from ingestion.columns import labels
 from ingestion.formats.formulas import without_result
-from ingestion.formats.frames import labels, lazy, refusing
+from ingestion.formats.frames import lazy, refusing
 from ingestion.formats.sheetcells import common_type
 from ingestion.formats.sheettable import SheetTable, survey
 from ingestion.formats.workbook import SheetInfo, Workbook, open_workbook
@@ -123,14 +124,12 @@ def _found(table: SheetTable, types: Sequence[pl.DataType], rejects: Path) -> Fo
         with refusing(f"workbook's sheet {table.sheet.name!r}", *_ERRORS):
             yield from table.frames(types)
 
-    path, rejected = _rejects(table, rejects)
     return Found(
         rows=lazy(pl.Schema(zip(table.names, types, strict=True)), frames),
         header=table.header,
         records=table.records,
         format="",
-        rejects=path,
-        rejected=rejected,
+        rejects=_rejects(table, rejects),
         lines=len(table.sheet.filled),
         fragment=table.sheet.name,
         dialect=_dialect(table),
@@ -139,12 +138,12 @@ def _found(table: SheetTable, types: Sequence[pl.DataType], rejects: Path) -> Fo
     )
 
 
-def _rejects(table: SheetTable, path: Path) -> tuple[Path | None, int]:
+def _rejects(table: SheetTable, path: Path) -> Path | None:
     rejects = RejectFile(path)
     for number, note in table.footers.items():
         message = f"row {number + 1} of sheet {table.sheet.name!r} is below the table and reads like a note"
         rejects.add(number + 1, "footer", message, note)
-    return rejects.close()
+    return rejects.close()[0]
 
 
 def _notices(table: SheetTable) -> list[str]:

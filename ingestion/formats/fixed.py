@@ -6,8 +6,9 @@ from functools import partial
 
 import polars as pl
 
+from ingestion.columns import labels
 from ingestion.formats.lines import BLANK, Batch, count_lines, line_batches
-from ingestion.formats.rowfile import RowFile, labels, stored_names
+from ingestion.formats.rowfile import RowFile, stored_names
 from ingestion.found import Found, Source
 from ingestion.options import Column
 from ingestion.refusal import FileRefused
@@ -99,14 +100,13 @@ class _Table:
         heading = sum(bool(line.encode().strip(BLANK)) for line in self._heading)
         header = {number: column.name for number, column in enumerate(self._layout.fields)}
         stored = stored_names(header)
-        rejects, rejected = self._rejects.close()
+        rejects, _ = self._rejects.close()
         return Found(
             rows=self._rows.scan(stored),
             header=tuple(header.values()),
             records=filled - heading - self._comments,
             format="fixed",
             rejects=rejects,
-            rejected=rejected,
             lines=lines,
             dialect={
                 "encoding": self._text.encoding,
@@ -117,7 +117,7 @@ class _Table:
                 "comments": self._comments,
                 "blank_lines": lines - filled,
             },
-            metadata=labels(header, stored),
+            metadata=labels(header.values(), stored.values()),
             notices=self._text.notices,
             check=partial(self._rows.check, stored),
         )

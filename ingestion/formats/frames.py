@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from ingestion.refusal import FileRefused
+from ingestion.refusal import FileRefused, words
 
 _SAID_CHARACTERS_MAX = 300
 _PANIC = "PanicException"
@@ -61,15 +61,6 @@ def refusing(what: str, *errors: type[BaseException]) -> Iterator[None]:
         is_expected = isinstance(error, errors) or type(error).__name__ == _PANIC
         if not is_expected or (isinstance(error, OSError) and error.errno is not None):
             raise
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:_SAID_CHARACTERS_MAX]
+        said = words(error, _SAID_CHARACTERS_MAX)
         reason = f"the {what} cannot be read ({said}): it is damaged or incomplete; ask for it again"
         raise FileRefused("parser", reason) from error
-
-
-def labels(header: tuple[str, ...], stored: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """The label, by stored name, of each column that could not be stored under its name as found.
-
-    >>> labels(("a b", "c"), ("a_b", "c"))
-    {'a_b': {'label': 'a b'}}
-    """
-    return {name: {"label": found} for found, name in zip(header, stored, strict=True) if found != name}

@@ -7,8 +7,9 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias, cast
 
+from ingestion.columns import labels
 from ingestion.formats.jsontext import Fault, Value, as_texts, many_values
-from ingestion.formats.rowfile import COLUMNS_MAX, RowFile, labels, stored_names
+from ingestion.formats.rowfile import COLUMNS_MAX, RowFile, stored_names
 from ingestion.found import Found, Source
 from ingestion.text.rejects import RejectFile
 
@@ -79,7 +80,7 @@ class RecordTable:
         """The table, once all its records were taken."""
         header = self._shape.header(self._rows.keys)
         stored = stored_names(header)
-        rejects, rejected = self._rejects.close()
+        rejects, _ = self._rejects.close()
         types = {stored[key]: self._seen(key) for key in header}
         return Found(
             rows=self._rows.scan(stored),
@@ -87,12 +88,11 @@ class RecordTable:
             records=origin.records,
             format=self._shape.format,
             rejects=rejects,
-            rejected=rejected,
             lines=origin.lines,
             part=origin.part,
             fragment=origin.part,
             dialect={**origin.dialect, "types": types},
-            metadata=labels(header, stored),
+            metadata=labels(header.values(), stored.values()),
             notices=(*origin.notices, *_mixed(types)),
             check=partial(self._rows.check, stored),
         )

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ingestion.refusal import FileRefused
-from ingestion.text.blocks import CR, LF, Offsets
+from ingestion.text.blocks import CR, LF, RECORD_BYTES_MAX, Offsets
 
 BLOCK_BYTES = 2 << 20
-RECORD_BYTES_MAX = 16 << 20
 
 BLANK = b" \t\r\n\x1e"
 """What may stand around a record and says nothing: JSON text sequences have a record separator before each."""

@@ -131,15 +131,6 @@ def stored_names(header: Mapping[_Key, str]) -> dict[_Key, str]:
     return dict(zip(header, safe_names(tuple(header.values())), strict=True))
 
 
-def labels(header: Mapping[_Key, str], stored: Mapping[_Key, str]) -> dict[str, dict[str, str]]:
-    """The label, by stored name, of each column that could not be stored under its name as found.
-
-    >>> labels({0: "a b", 1: "c"}, {0: "a_b", 1: "c"})
-    {'a_b': {'label': 'a b'}}
-    """
-    return {stored[key]: {"label": name} for key, name in header.items() if stored[key] != name}
-
-
 def _physical(width: int) -> pa.Schema:
     texts: list[pa.Field[Any]] = [pa.field(f"c{position}", pa.large_string()) for position in range(width)]
     return pa.schema([*texts, pa.field("_line", pa.int64())])

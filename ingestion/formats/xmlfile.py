@@ -6,14 +6,15 @@ from functools import partial
 from itertools import chain
 from typing import cast
 
+from ingestion.columns import labels
 from ingestion.formats.jsontext import many_values
-from ingestion.formats.lines import RECORD_BYTES_MAX
-from ingestion.formats.rowfile import RowFile, labels, stored_names
+from ingestion.formats.rowfile import RowFile, stored_names
 from ingestion.formats.xmlevents import XmlEncoding, encoding_of, parse
 from ingestion.formats.xmloutline import Node, Outline, is_namespace, record_nodes, survey
 from ingestion.formats.xmlrecords import Element, Fields, Key, column_name, fields
 from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
+from ingestion.text.blocks import RECORD_BYTES_MAX
 
 _ROWS_MAX = 10_000
 _CELLS_MAX = 2_000_000
@@ -84,7 +85,7 @@ class _Table:
                 "namespaces": outline.namespaces,
                 **({"around": around.values} if around is not None else {}),
             },
-            metadata=labels(header, stored),
+            metadata=labels(header.values(), stored.values()),
             notices=(*encoding.notices, *around.notices()) if around is not None else (),
             check=partial(self._rows.check, stored),
         )

@@ -11,6 +11,9 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Offsets: TypeAlias = npt.NDArray[np.intp]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
+RECORD_BYTES_MAX = 16 << 20
+"""A longer record is the sign of a quote or a bracket that never closes."""
+
 LF, CR = 0x0A, 0x0D
 
 _BEFORE, _AFTER = 2, 1

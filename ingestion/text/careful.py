@@ -15,12 +15,11 @@ import numpy as np
 
 from ingestion.refusal import FileRefused
 from ingestion.text.account import LineAccount
-from ingestion.text.blocks import Flags
+from ingestion.text.blocks import RECORD_BYTES_MAX, Flags
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.footer import Footer, Note
-from ingestion.text.gate import RECORD_BYTES_MAX
 from ingestion.text.head import Head
 from ingestion.text.lines import LineRules, Lines, numbered
 from ingestion.text.rejects import RejectFile

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import polars as pl
 
+from ingestion.columns import labels
 from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
 from ingestion.text.account import Account, LineAccount, close_account
+from ingestion.text.blocks import RECORD_BYTES_MAX
 from ingestion.text.careful import CarefulReader
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect, understand
 from ingestion.text.encoding import Text, as_utf8
-from ingestion.text.gate import NO_DELIMITER, RECORD_BYTES_MAX, Shape, measure
+from ingestion.text.gate import NO_DELIMITER, Shape, measure
 from ingestion.text.head import Head, read_head
 from ingestion.text.header import is_footer
 from ingestion.text.index import LINE, LineIndex
@@ -122,7 +124,6 @@ def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: st
         found,
         records=clean.records + rejected,
         rejects=path,
-        rejected=rejected,
         dialect={**found.dialect, "comments": comments},
         notices=tuple(notices),
     )
@@ -134,7 +135,6 @@ def _found(text: Text, top: tuple[Dialect, Head], rows: pl.LazyFrame, account: A
     def check(out: Path) -> None:
         close_account(account, out, dialect.columns)
 
-    names = zip(dialect.columns, dialect.header, strict=True)
     return Found(
         rows=rows,
         header=dialect.header,
@@ -142,7 +142,7 @@ def _found(text: Text, top: tuple[Dialect, Head], rows: pl.LazyFrame, account: A
         format="csv",
         lines=lines.lines,
         dialect={**dialect.as_dict(), "titles": list(head.titles), "lines": vars(lines)},
-        metadata={stored: {"label": found} for stored, found in names if stored != found},
+        metadata=labels(dialect.header, dialect.columns),
         notices=tuple(text.notices),
         check=check,
     )

@@ -22,14 +22,24 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 
 from ingestion.refusal import FileRefused, has_nul, lone_cr, not_utf8
-from ingestion.text.blocks import CR, LF, Block, Flags, LineBeginnings, Offsets, blocks, is_blank, text_faults
+from ingestion.text.blocks import (
+    CR,
+    LF,
+    RECORD_BYTES_MAX,
+    Block,
+    Flags,
+    LineBeginnings,
+    Offsets,
+    blocks,
+    is_blank,
+    text_faults,
+)
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.head import Head
 from ingestion.text.index import LineIndex
 
 CHUNK_BYTES = 1 << 18
-RECORD_BYTES_MAX = 16 << 20
 
 NO_DELIMITER = "\x1f"
 """Stands for the delimiter of a table of one column: a file that holds it does not pass."""

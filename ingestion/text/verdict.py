@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ingestion.text.gate import RECORD_BYTES_MAX, width_reason
+from ingestion.text.blocks import RECORD_BYTES_MAX
+from ingestion.text.gate import width_reason
 from ingestion.text.lines import Lines
 from ingestion.text.tokens import MIDDLE, Fault, Grammar, Record, Unclosed
 

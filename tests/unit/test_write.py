@@ -177,7 +177,7 @@ class TestTheAccountCloses:
 
     def test_with_the_readers_rejects(self, tmp_path: Path) -> None:
         """They come with the part, counted in their file."""
-        written = write(found(TWO, records=4, rejects=self.rejects(tmp_path, [4, 5]), rejected=2))
+        written = write(found(TWO, records=4, rejects=self.rejects(tmp_path, [4, 5])))
         assert (written.part.rows, written.part.rejected) == (2, 2)
         assert written.rejects.schema == REJECTS
         assert written.rejects["line"].to_list() == [4, 5]
