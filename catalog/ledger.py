@@ -107,10 +107,14 @@ def record(tables: Tables, batch: str, entries: list[Entry]) -> Snapshot:
     return record_once(tables, LEDGER, ("batch", batch), lambda: frame_of(entries).lazy())
 
 
-def past(tables: Tables, dataset: str, files: Collection[str] | None) -> pl.DataFrame:
-    """What became of these landing names (None: all), in order of delivery: columns as `PAST`. Raises `StoreError`."""
+def past(tables: Tables, dataset: str, files: Collection[str], *, others: bool = False) -> pl.DataFrame:
+    """What became of these landing names, in order of delivery: columns as `PAST`; of ``others``, all but the details.
+
+    Raises `StoreError`.
+    """
+    is_named = pl.col("file").is_in(sorted(files))
+    entries = _entries(tables, dataset, pl.lit(others) | is_named).with_columns(pl.when(is_named).then("details"))
     with store_faults(f"read {LEDGER}"):
-        entries = _entries(tables, dataset, *([] if files is None else [pl.col("file").is_in(sorted(files))]))
         return entries.select(PAST).sort("delivery").collect(engine="streaming")
 
 
@@ -123,12 +127,15 @@ def entries_of(tables: Tables, deliveries: Collection[str]) -> list[dict[str, An
     return _all(_entries(tables, None, pl.col("delivery").is_in(wanted) | pl.col("origin").is_in(wanted)))
 
 
-def entries_named(tables: Tables, files: Collection[str] | None) -> list[dict[str, Any]]:
-    """The entries of these landing names (None is all), in order of delivery, as dictionaries by column.
+def entries_named(tables: Tables, files: Collection[str]) -> list[dict[str, Any]]:
+    """The entries of these landing names, in order of delivery, as dictionaries by column. Raises `StoreError`."""
+    return _all(_entries(tables, None, pl.col("file").is_in(sorted(files))))
 
-    Raises `StoreError`.
-    """
-    return _all(_entries(tables, None, *([] if files is None else [pl.col("file").is_in(sorted(files))])))
+
+def names(tables: Tables) -> list[str]:
+    """Every landing name that ever came, once. Raises `StoreError`."""
+    with store_faults(f"read {LEDGER}"):
+        return _entries(tables, None).select(pl.col("file").unique()).collect(engine="streaming")["file"].to_list()
 
 
 def _all(entries: pl.LazyFrame) -> list[dict[str, Any]]:
@@ -136,10 +143,9 @@ def _all(entries: pl.LazyFrame) -> list[dict[str, Any]]:
         return entries.sort("delivery").collect(engine="streaming").to_dicts()
 
 
-def first_names(tables: Tables, dataset: str, hashes: Collection[str] | None = None) -> dict[str, str]:
-    """The landing name under which bytes (SHA-256; all, or these) first came in. Raises `StoreError`."""
-    wanted = pl.lit(True) if hashes is None else pl.col("sha256").is_in(sorted(hashes))
-    ingested = _entries(tables, dataset, pl.col("fate") == Fate.INGESTED, wanted)
+def first_names(tables: Tables, dataset: str, hashes: Collection[str]) -> dict[str, str]:
+    """The landing name under which each of these bytes (SHA-256) first came in, where they did. Raises `StoreError`."""
+    ingested = _entries(tables, dataset, pl.col("fate") == Fate.INGESTED, pl.col("sha256").is_in(sorted(hashes)))
     with store_faults(f"read {LEDGER}"):
         rows = ingested.select("delivery", "sha256", "file").sort("delivery").collect(engine="streaming")
     return dict(rows.unique("sha256", keep="first", maintain_order=True).select("sha256", "file").iter_rows())

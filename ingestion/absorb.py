@@ -58,8 +58,8 @@ class Absorber:
         self._heads = heads
         # Whether another name brought the same bytes, and still has their rows, is asked only where the policy minds.
         is_minded = manifest.policy.on_duplicate != "take"
-        names = None if is_minded else {delivery.key for delivery in manifest.deliveries}
-        self._history = History(past(tables, manifest.dataset, names).iter_rows(named=True))
+        names = {delivery.key for delivery in manifest.deliveries}
+        self._history = History(past(tables, manifest.dataset, names, others=is_minded).iter_rows(named=True))
         self._pending: dict[str, Pending] = {}
         self._leaving: list[str] = []
         self._settled: dict[str, str] = {}
@@ -156,13 +156,13 @@ class Absorber:
             return replace(entry, notice="these bytes came under this name before: no rows are added")
         if policy.on_correction == "refuse" and self._history.standing(entry.file):
             reason = "other bytes came under this name before, and on_correction refuses them"
-            return replace(entry, fate=Fate.REJECTED, rule="correction", reason=reason)
+            return _rejected(entry, "correction", reason)
         twin = None if policy.on_duplicate == "take" else self._history.bringer(sha256)
         if twin is None or twin == entry.file:
             return None
         if policy.on_duplicate == "refuse":
             reason = f"{twin} brought the same bytes, and on_duplicate refuses them"
-            return replace(entry, fate=Fate.REJECTED, rule="duplicate", reason=reason)
+            return _rejected(entry, "duplicate", reason)
         return replace(entry, notice=f"skipped: {twin} brought the same bytes")
 
     def _parse(self, entry: Entry, delivery: Delivery, raw: Path) -> tuple[Entry, tuple[Part, ...]]:
@@ -180,12 +180,12 @@ class Absorber:
         )
         reach("data.parsed")
         if isinstance(made, Rejected):
-            return replace(entry, fate=Fate.REJECTED, rule=made.rule, reason=made.reason, line=made.line), ()
+            return _rejected(entry, made.rule, made.reason, made.line), ()
         lost = self._lost_by(entry, made)
         if lost is not None:
             discard_all(made.parts)
             reason = f"{lost.file} cannot be read any more, so the earlier rows stay: {lost.reason}"
-            return replace(entry, fate=Fate.REJECTED, rule=lost.rule, reason=reason, line=lost.line), ()
+            return _rejected(entry, lost.rule, reason, lost.line), ()
         self._columns |= {part.table: part.schema for part in made.parts}
         self._set_aside.parts(entry, made)
         return self._account(entry, made, delivery.patches), made.parts
@@ -225,9 +225,12 @@ class Absorber:
     def _account(self, entry: Entry, made: Parsed, patches: Patches) -> Entry:
         """The entry of a file that was read: taken in if any part was, rejected if every part was, else kept raw."""
         fate = Fate.INGESTED if made.parts else Fate.REJECTED if made.refused else Fate.KEPT
-        first = made.refused[0] if made.refused else None
-        aside = [f"{refused.file} is set aside: {refused.reason}" for refused in made.refused if made.parts]
-        told = (*aside, *made.notices, *(notice for part in made.parts for notice in part.notices))
+        aside = made.refused if made.parts else ()
+        told = (
+            *(f"{refused.file} is set aside: {refused.reason}" for refused in aside),
+            *made.notices,
+            *(notice for part in made.parts for notice in part.notices),
+        )
         account = {
             "parts": [_part_account(part) for part in made.parts],
             "refused": [asdict(refused) for refused in made.refused],
@@ -235,6 +238,8 @@ class Absorber:
             "notices": list(told),
             "patches": patches,
         }
+        if fate == Fate.REJECTED:
+            entry = _rejected(entry, made.refused[0].rule, made.refused[0].reason, made.refused[0].line)
         return replace(
             entry,
             fate=fate,
@@ -242,10 +247,7 @@ class Absorber:
             records=sum(part.records for part in made.parts),
             rows=sum(part.rows for part in made.parts),
             rejected=sum(part.rejected for part in made.parts),
-            refused=len(made.refused) if made.parts else 0,
-            rule=None if first is None or made.parts else first.rule,
-            reason=None if first is None or made.parts else first.reason,
-            line=None if first is None or made.parts else first.line,
+            refused=len(aside),
             notice=self._notice(entry, told),
             details=json.dumps(account, ensure_ascii=False),
         )
@@ -277,6 +279,10 @@ class Absorber:
             origin=delivery.origin,
             run=self._manifest.run,
         )
+
+
+def _rejected(entry: Entry, rule: str, reason: str, line: int | None = None) -> Entry:
+    return replace(entry, fate=Fate.REJECTED, rule=rule, reason=reason, line=line)
 
 
 def _part_account(part: Part) -> dict[str, object]:

@@ -15,7 +15,7 @@ class _Name:
     hashes: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
     parts: dict[str, set[str]] = field(default_factory=dict)
-    waiting: list[str] = field(default_factory=list)
+    waiting: dict[str, None] = field(default_factory=dict)
 
 
 class History:
@@ -92,19 +92,18 @@ class History:
         if fate == Fate.RETRACTED:
             self._names[entry["file"]] = _Name()
         elif fate == Fate.REJECTED:
-            if origin not in name.standing and origin not in name.waiting:
-                name.waiting.append(origin)
+            if origin not in name.standing:
+                name.waiting[origin] = None
         elif fate == Fate.KEPT:
             name.hashes[origin] = entry["sha256"]
-            name.waiting.append(origin)
+            name.waiting[origin] = None
         elif fate == Fate.INGESTED:
             if entry["on_correction"] == "replace":
                 for old in [old for old in (*name.standing, *name.waiting) if old < origin]:
                     name.standing.pop(old, None)
                     name.hashes.pop(old, None)
-                name.waiting = [old for old in name.waiting if old > origin]
-            if origin in name.waiting:
-                name.waiting.remove(origin)
+                    name.waiting.pop(old, None)
+            name.waiting.pop(origin, None)
             name.standing[origin] = entry["delivery"]
             details = json.loads(entry.get("details") or "{}")
             name.parts[entry["delivery"]] = {part["file"] for part in details.get("parts", ()) if part.get("rows")}

@@ -30,17 +30,15 @@ Told = Read | Finished
 class Policy:
     """How files are taken in: the parser's limits, and what becomes of each dataset's files.
 
-    ``dataset_of`` gives the dataset that a landing key belongs to; ``routed`` says that it is not the keys' own folders
-    alone that tell. ``scratch`` is a folder for files in work, some hundred megabytes beside the largest raw file;
-    None: one of the system's. ``run`` names the run that this is a part of. ``parser`` is one that stays; None: each
-    ingest has its own, which goes with it.
+    ``dataset_of`` gives the dataset that a landing key belongs to. ``scratch`` is a folder for files in work, some
+    hundred megabytes beside the largest raw file; None: one of the system's. ``run`` names the run that this is a part
+    of. ``parser`` is one that stays; None: each ingest has its own, which goes with it.
     """
 
     limits: ParserLimits
     datasets: Mapping[str, DatasetPolicy] = field(default_factory=dict)
     default: DatasetPolicy = field(default_factory=DatasetPolicy)
     dataset_of: Callable[[str], str] = dataset_of
-    is_routed: bool = False
     wait_s_max: float = 2.0
     scratch: Path | None = None
     run: str = ""

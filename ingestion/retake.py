@@ -2,13 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from catalog.errors import NotFound, UsageError
-from catalog.ledger import Fate, entries_named, entries_of
+from catalog.ledger import Fate, entries_named, entries_of, names
 from catalog.tables import Tables
 from ingestion.batch import Finished
 from ingestion.ingest import Policy, Told, retake
@@ -58,8 +58,7 @@ def retract(
     wanted = set(files)
     newest = {(entry["dataset"], entry["file"]): entry for entry in entries_named(tables, wanted)}
     if unknown := sorted(wanted - {file for _, file in newest}):
-        known = [entry["file"] for entry in entries_named(tables, None)]
-        raise NotFound(f"no file {unknown[0]} was ever taken in", next=_near(unknown[0], known))
+        raise NotFound(f"no file {unknown[0]} was ever taken in", next=_near(unknown[0], names(tables)))
     by_dataset: dict[str, dict[str, Delivery]] = defaultdict(dict)
     for (dataset, file), entry in newest.items():
         if entry["fate"] != Fate.RETRACTED:
@@ -129,6 +128,7 @@ def _delivery(entry: dict[str, Any], kind: Kind, origin: str | None, patches: Pa
     )
 
 
-def _near(file: str, known: Iterable[str]) -> str:
-    near = get_close_matches(file, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else 'lake query "select file, fate from catalog.ledger" lists them'
+def _near(file: str, known: Collection[str]) -> str:
+    """What to do about a name that never came: those that end like it, or the one that is most like it."""
+    near = [key for key in known if key.endswith(f"/{file}")] or get_close_matches(file, known, n=1)
+    return f"did you mean {' or '.join(near[:3])}?" if near else "lake deliveries lists what came"

@@ -102,7 +102,6 @@ def policy_of(settings: Settings) -> Policy:
         datasets={dataset: settings.policy(dataset) for dataset in settings.datasets},
         default=settings.policy(""),
         dataset_of=settings.routes().dataset_of,
-        is_routed=bool(settings.routes().patterns),
     )
 
 

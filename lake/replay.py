@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from catalog.errors import NotFound, UsageError
-from catalog.ledger import LEDGER, Fate, entries_named
+from catalog.ledger import Fate, entries_named
 from catalog.quarantine import QUARANTINE, SCHEMA, WAITING, delivery_of
 from catalog.tables import in_columns, store_faults
 from catalog.zones import Zone, bronze_table, parted
@@ -58,22 +58,9 @@ def retract(lake: Workspace, files: Sequence[str], told: Told = lambda _: None) 
     Dropped again, they come in again. Raises `NotFound` for a file that was never taken in, `StoreError`.
     """
     names = [name.removeprefix(f"{Zone.LANDING}/") for name in files]
-    _require_taken(lake, names)
     signature = Signature.new(lake)
     batches = take_in(lake, signature, lambda tables, policy: retract_files(tables, policy, names, told))
     return publish(lake, signature, batches, _message("retract", names))
-
-
-def _require_taken(lake: Workspace, names: Sequence[str]) -> None:
-    """Raises `NotFound` for a name that never came, naming the nearest, or the ones that end like it."""
-    head = lake.store.open(LEDGER)
-    with store_faults(f"read {LEDGER}"):
-        known = [] if head is None else head.scan().select(pl.col("file").unique()).collect()["file"].to_list()
-    for name in names:
-        if name not in known:
-            near = [key for key in known if key.endswith(f"/{name}")] or get_close_matches(name, known, n=1)
-            advice = f"did you mean {' or '.join(near[:3])}?" if near else "lake deliveries lists what came"
-            raise NotFound(f"no file {name} was ever taken in", next=advice)
 
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:
