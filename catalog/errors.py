@@ -7,6 +7,7 @@
     │   ├── ExpectationFailed      a rule of a job says that the table must not be published
     │   └── JobFailed              a job's own code raised
     ├── UsageError           2  mend the command, lake.toml or a job's declaration
+    │   ├── NoProject              neither this folder nor one above it is a lake project
     │   ├── NotFound               also a KeyError: a table, commit, file or object of that name is not there
     │   └── UnsafeStore            the store ignores a condition that the lake's promises rest on
     ├── StoreError           3  the store did not answer, or not as S3 does: try again
@@ -90,6 +91,12 @@ class UsageError(LakeError):
 
     kind = "usage"
     exit_code = ExitCode.USAGE
+
+
+class NoProject(UsageError):
+    """Neither the folder that the command runs in nor one above it is a lake project."""
+
+    kind = "no-project"
 
 
 class NotFound(UsageError, KeyError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from catalog.errors import StoreError, UsageError
+from catalog.errors import NoProject, StoreError, UsageError
 from catalog.objects.endpoint import Endpoint
 from ingestion.options import DatasetPolicy
 from ingestion.routing import Routes
@@ -178,7 +178,7 @@ def _shown(value: object) -> str:
 
 
 def find_project(argument: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The project's folder: the argument, LAKE_PROJECT, else the nearest upwards; raises `UsageError` where none is."""
+    """The project's folder: the argument, LAKE_PROJECT, else the nearest upwards; raises `UsageError`, `NoProject` where none is."""
     named, said_by = (argument, "--project") if argument is not None else (environ.get("LAKE_PROJECT"), "LAKE_PROJECT")
     if named is not None:
         folder = Path(named).resolve()
@@ -189,7 +189,7 @@ def find_project(argument: Path | None, environ: Mapping[str, str] = os.environ)
     for folder in (here, *here.parents):
         if (folder / FILE).is_file():
             return folder
-    raise UsageError(f"no {FILE} in {here} or above it", next="go to a lake project, or make one: lake init DIR")
+    raise NoProject(f"no {FILE} in {here} or above it", next="go to a lake project, or make one: lake init DIR")
 
 
 def cache_root(environ: Mapping[str, str] = os.environ) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from catalog.errors import ExitCode, UsageError
+from catalog.errors import ExitCode, NoProject
 from catalog.zones import bronze_table
 from lake.cli.output import as_table
 from lake.cli.report import say
@@ -55,10 +55,8 @@ def _settings(project: Path | None) -> Settings | None:
     """The project's settings; None outside of one, unless one was named."""
     try:
         return Settings.load(project)
-    except UsageError as error:
-        if project is None and error.next.startswith("go to a lake project"):
-            return None
-        raise
+    except NoProject:
+        return None
 
 
 def _told(found: Inspection) -> str:

@@ -1,7 +1,8 @@
 """A table's commit when the store stumbles: made exactly once, or an error after which it may be tried again."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -116,6 +117,16 @@ def test_a_store_that_goes_away_in_the_middle(
     assert held(direct, first.name) == [1, 2]
 
 
+@contextmanager
+def interrupted(proxy: Proxy, fault: str, version: int) -> Iterator[None]:
+    """The commit of a version meets a fault, and the store says nothing of commits from then on."""
+    target = rf"/_delta_log/{version:020d}\.json"
+    proxy.on_request(lambda _: proxy.answer(503, "*", COMMIT, times=None), "PUT", target)
+    getattr(proxy, fault)("PUT", target)
+    yield
+    proxy.clear()
+
+
 @pytest.mark.parametrize("fault", ["drop_reply", "drop_request"])
 @pytest.mark.parametrize("step", [1, 2])
 def test_every_step_of_a_change_of_schema(step: int, fault: str, fast_proxy: Proxy, fast_endpoint: Endpoint) -> None:
@@ -124,12 +135,8 @@ def test_every_step_of_a_change_of_schema(step: int, fault: str, fast_proxy: Pro
     times = pl.LazyFrame({"t": ["2020-01-01"]}).select(pl.col("t").str.to_datetime())
     first = make(through, numbers(1))
     intent = change(through, first.name, first, times, replacing=True)
-    target = rf"/_delta_log/{step:020d}\.json"
-    fast_proxy.on_request(lambda _: fast_proxy.answer(503, "*", COMMIT, times=None), "PUT", target)
-    getattr(fast_proxy, fault)("PUT", target)
-    with pytest.raises(StoreError):
+    with interrupted(fast_proxy, fault, step), pytest.raises(StoreError):
         through.commit(intent)
-    fast_proxy.clear()
     made = through.commit(intent)
     assert (made.version, made.schema) == (2, pl.Schema({"t": pl.Datetime("us")}))
     assert head(direct, first.name).files == made.files
@@ -144,12 +151,8 @@ def test_every_step_of_new_columns(step: int, fault: str, fast_proxy: Proxy, fas
     wide = pl.LazyFrame({"n": [2], "t": [datetime(2020, 1, 1)]})
     first = make(through, numbers(1))
     intent = change(through, first.name, first, wide, columns={"t": {"label": "T"}})
-    target = rf"/_delta_log/{step:020d}\.json"
-    fast_proxy.on_request(lambda _: fast_proxy.answer(503, "*", COMMIT, times=None), "PUT", target)
-    getattr(fast_proxy, fault)("PUT", target)
-    with pytest.raises(StoreError):
+    with interrupted(fast_proxy, fault, step), pytest.raises(StoreError):
         through.commit(intent)
-    fast_proxy.clear()
     assert held(direct, first.name) in ([1], [1, 2])
     made = through.commit(intent)
     assert (made.version, made.schema, made.columns) == (2, wide.collect_schema(), {"t": {"label": "T"}})
