@@ -178,7 +178,7 @@ def _shown(value: object) -> str:
 
 
 def find_project(argument: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The project's folder: the argument, LAKE_PROJECT, else the nearest upwards; raises `UsageError`, `NoProject` where none is."""
+    """The project's folder: the argument, LAKE_PROJECT, else the nearest upwards; raises `NoProject` where none is."""
     named, said_by = (argument, "--project") if argument is not None else (environ.get("LAKE_PROJECT"), "LAKE_PROJECT")
     if named is not None:
         folder = Path(named).resolve()

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from catalog.objects import Endpoint
 from tests.support.proxy import Proxy
 from tests.support.stores import SERVERS, Stores, lake_on
+
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
+"""A change is judged on the same examples each time; `pytest --hypothesis-profile=default` draws new ones."""
 
 
 @pytest.fixture(scope="session")

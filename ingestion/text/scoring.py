@@ -119,14 +119,13 @@ def _symbols(lines: Sequence[str]) -> list[str]:
 
 
 def _quotes(text: str, delimiter: str) -> list[str]:
-    """The quotes that open and close fields somewhere; the usual one where there is none."""
+    """The usual quote, and those that open and close a field somewhere with a text between them."""
     edge = re.escape(delimiter) or r"(?!)"
-    found = [
-        quote
-        for quote in _QUOTES
-        if quote in text
-        and re.search(rf"(?:^|{edge}){quote}[^\n]*?{quote}(?:{edge}|$)", text, re.MULTILINE) is not None
-    ]
+    found = []
+    for quote in _QUOTES:
+        inside = r"[^\n]*?" if quote == '"' else rf"[^\n]*?[^\n{quote}][^\n]*?"
+        if quote in text and re.search(rf"(?:^|{edge}){quote}{inside}{quote}(?:{edge}|$)", text, re.MULTILINE):
+            found.append(quote)
     return found if '"' in found else ['"', *found]
 
 

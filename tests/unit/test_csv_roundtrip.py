@@ -109,7 +109,7 @@ def test_a_table_comes_back_exactly_or_is_refused(
     except FileRefused as refused:
         event(f"refused: {refused.rule}")
         return
-    if list(found.header) != rows[0]:
+    if list(found.header) != rows[0] or found.dialect["quote"] != '"':
         event("another dialect, said")
         assert found.dialect["assumptions"] or found.rejected
         return
