@@ -28,7 +28,9 @@ POLICY_KEYS: Mapping[str, Key] = {
     "on_duplicate": Key(str, "take", "the same bytes under another name", choices=ON_DUPLICATE),
     "drift": Key(str, "evolve", "other columns than the table's", choices=DRIFT),
     "bad_share_max": Key(float, 0.1, "the share of bad records beyond which a file waits whole", maximum=1),
-    "bad_rows_max": Key(int, "", "the number of bad records beyond which a file waits whole", shown="100"),
+    "bad_rows_max": Key(
+        int, "", "the number of bad records beyond which a file waits whole; default: no limit", shown="100"
+    ),
     "encoding": Key(str, "", "the encoding of text files; empty: found out", check=encoding),
     "delimiter": Key(str, "", "the delimiter of text tables; empty: found out", check=delimiter),
 }

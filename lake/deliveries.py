@@ -23,6 +23,7 @@ SCHEMA = pl.Schema(
         "corrected": pl.Int64(),
         "duplicates": pl.Int64(),
         "set_aside": pl.Int64(),
+        "rejected": pl.Int64(),
         "rows": pl.Int64(),
         "rows_before": pl.Int64(),
         "change": pl.Float64(),
@@ -32,62 +33,101 @@ SCHEMA = pl.Schema(
 """``status`` is expected (its period is over, it is not due yet), missing (nothing came by the day it was due),
 arrived, late (came after that day), set aside (what came could not be read), retracted (what came was taken back), or
 unplanned (a file whose name tells no period). ``rows`` are those in bronze now; ``change`` is their growth against the
-period before."""
+period before. What waits in the quarantine now: ``set_aside`` are files, or parts of files, that wait whole,
+``rejected`` are single records of what is in bronze."""
 
-USED = ("dataset", "delivery", "file", "sha256", "fate", "on_correction", "origin", "arrived_at", "ingested_at", "rows")
+USED = (
+    *("dataset", "delivery", "file", "sha256", "fate", "on_correction", "origin", "arrived_at", "ingested_at"),
+    *("rows", "rejected", "refused"),
+)
 """The columns of the ledger that are looked at."""
+
+
+@dataclass
+class _Name:
+    """One landing name: by delivery, the entry of the reading that stands, and the deliveries that wait whole."""
+
+    standing: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+
+    def take(self, entry: Mapping[str, Any], origin: str) -> None:
+        """A delivery that went in, or is kept as it is.
+
+        Where corrections replace, the older ones of a name give way to one that was read, also those that waited.
+        """
+        is_read = entry["fate"] == Fate.INGESTED
+        if is_read and entry["on_correction"] == "replace":
+            self.standing = {name: kept for name, kept in self.standing.items() if name > origin}
+            self.waiting = {name for name in self.waiting if name > origin}
+        if is_read:
+            self.waiting.discard(origin)
+        self.standing[origin] = entry
 
 
 @dataclass
 class _Arrivals:
     """What came under the names of one period, or under one name that tells none."""
 
-    files: set[str] = field(default_factory=set)
-    standing: dict[str, dict[str, int]] = field(default_factory=dict)
+    names: dict[str, _Name] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     first: datetime | None = None
     last_file: str = ""
 
     @property
+    def files(self) -> int:
+        """How many names came."""
+        return len(self.names)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything of it was taken in."""
+        return any(name.standing for name in self.names.values())
+
+    @property
     def rows(self) -> int:
         """The rows that are in bronze."""
-        return sum(sum(rows.values()) for rows in self.standing.values())
+        return self._sum("rows")
+
+    @property
+    def rejected(self) -> int:
+        """The records that wait, of what is in bronze."""
+        return self._sum("rejected")
+
+    @property
+    def set_aside(self) -> int:
+        """The files that wait whole, and the parts of others that do."""
+        return sum(len(name.waiting) for name in self.names.values()) + self._sum("refused")
+
+    def _sum(self, column: str) -> int:
+        return sum(entry[column] or 0 for name in self.names.values() for entry in name.standing.values())
 
     def add(self, entry: Mapping[str, Any], *, is_twin: bool) -> None:
         """One more entry of the ledger, in the order of the deliveries."""
         file, fate = entry["file"], entry["fate"]
-        standing = self.standing.setdefault(file, {})
+        name, origin = self.names.setdefault(file, _Name()), entry["origin"] or entry["delivery"]
         self.last_file = file
-        self.files.add(file)
         if fate in (Fate.INGESTED, Fate.KEPT):
-            self._take(standing, entry)
             self.counts["duplicates"] += is_twin
+            self.counts["corrected"] += bool(name.standing) and origin not in name.standing
+            self.first = min(self.first or entry["arrived_at"], entry["arrived_at"])
+            name.take(entry, origin)
         elif fate == Fate.RETRACTED:
-            standing.clear()
+            self.names[file] = _Name()
             self.first = None
             self.counts["retracted"] += 1
-        elif fate == Fate.REJECTED:
-            self.counts["set_aside"] += 1
+        elif fate == Fate.REJECTED and origin not in name.standing:
+            name.waiting.add(origin)
         elif fate == Fate.KNOWN:
-            self.counts["duplicates"] += 1
-
-    def _take(self, standing: dict[str, int], entry: Mapping[str, Any]) -> None:
-        """A reading that went in: another one of the same bytes takes the place of the one before."""
-        if entry["origin"] is None:
-            self.counts["corrected"] += bool(standing)
-            if entry["on_correction"] == "replace":
-                standing.clear()
-        standing[entry["origin"] or entry["delivery"]] = entry["rows"]
-        self.first = min(self.first or entry["arrived_at"], entry["arrived_at"])
+            self.counts["duplicates"] += entry["origin"] is None
 
     def status(self, due: date | None, today: date) -> str:
         """What became of a period that is due on a day."""
-        if any(self.standing.values()) and self.first is not None:
+        if self.is_there and self.first is not None:
             return "late" if due is not None and self.first.date() > due else "arrived"
+        if self.set_aside:
+            return "set aside"
         if self.counts["retracted"]:
             return "retracted"
-        if self.counts["set_aside"]:
-            return "set aside"
         return "expected" if due is not None and today <= due else "missing"
 
 
@@ -163,5 +203,6 @@ def _last_over(schedule: Schedule, today: date) -> Period:
 
 
 def _row(dataset: str, came: _Arrivals) -> dict[str, Any]:
-    counts = {name: came.counts[name] for name in ("corrected", "duplicates", "set_aside")}
-    return {"dataset": dataset, "files": len(came.files), "rows": came.rows, "arrived_at": came.first, **counts}
+    counted = {name: came.counts[name] for name in ("corrected", "duplicates")}
+    now = {"rows": came.rows, "set_aside": came.set_aside, "rejected": came.rejected}
+    return {"dataset": dataset, "files": came.files, "arrived_at": came.first, **counted, **now}

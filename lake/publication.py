@@ -18,7 +18,7 @@ from ingestion.absorb import Read
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
 from lake.heads import read_heads
-from lake.promote.runner import Outcome
+from lake.promote.outcome import Outcome
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
 from lake.settings import Settings

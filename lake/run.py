@@ -20,8 +20,10 @@ from lake.filecache import Lease
 from lake.heads import bronze_names, read_heads
 from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
+from lake.promote.outcome import Outcome
 from lake.promote.plan import Step
-from lake.promote.runner import Desk, Outcome, plan_run, promote
+from lake.promote.runner import plan_run, promote
+from lake.promote.task import Desk
 from lake.publication import RunResult, Signature, Told, publish, require_safe, take_in
 from lake.query import cache_of
 from lake.scratch import scratch_folder

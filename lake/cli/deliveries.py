@@ -43,6 +43,9 @@ def deliveries(project: Path | None, datasets: tuple[str, ...], day: datetime | 
       arrived     it came by the day it was due;  late: it came after that day
       set aside   what came could not be read (lake quarantine);  retracted: it was taken back
       unplanned   a file whose name tells no period
+
+    What waits in the quarantine now: "set_aside" files, or parts of files, whole; "rejected" single records of the
+    others.
     """
     lake = open_lake(project)
     found = lake.deliveries(datasets, None if day is None else day.date())

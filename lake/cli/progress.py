@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from ingestion.absorb import Read
 from ingestion.batch import Finished
 from lake.cli.report import counted, say, tell
-from lake.promote.runner import Outcome
+from lake.promote.outcome import Outcome
 
 EVERY_SECONDS = 2.0
 

@@ -2,6 +2,7 @@
 
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
@@ -68,18 +69,32 @@ def quarantine_list(project: Path | None, /, form: str | None, limit: int, **wan
 
 
 @quarantine.command("show")
-@click.argument("name", metavar="ID")
+@click.argument("names", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj
-def quarantine_show(project: Path | None, name: str) -> None:
-    """Show one record or file that was set aside: where it is from, why, its raw text, and what to do next.
+def quarantine_show(project: Path | None, names: tuple[str, ...]) -> None:
+    """Show records or files that were set aside: where each is from, why, its raw text, and what to do next.
 
-    ID is as in lake quarantine list; a landed file's name shows the first of it that waits.
+    IDs are as in lake quarantine list; a landed file's name shows the first of it that waits. In Python:
+    lake.open().quarantine().
+
+    \b
+    Examples:
+      lake quarantine show prices/00000003/000000:1
+      lake quarantine show prices/00000003/000000:1 prices/00000003/000000:2
     """
-    is_named = (pl.col("id") == name) | (pl.col("file") == name)
-    found = open_lake(project).quarantine().filter(is_named).sort(pl.col("status") != "waiting").head(1).collect()
-    if found.is_empty():
-        raise NotFound(f"nothing in the quarantine is called {name!r}", next="lake quarantine list shows the ids")
-    row = found.row(0, named=True)
+    rows, asked = open_lake(project).quarantine(), list(dict.fromkeys(names))
+    named = [rows.filter((pl.col("id") == name) | (pl.col("file") == name)) for name in asked]
+    found = pl.collect_all([each.sort(pl.col("status") != "waiting").head(1) for each in named])
+    for name, frame in zip(asked, found, strict=True):
+        if frame.is_empty():
+            raise NotFound(f"nothing in the quarantine is called {name!r}", next="lake quarantine list shows the ids")
+    for number, frame in enumerate(found):
+        if number:
+            click.echo()
+        _show(frame.row(0, named=True))
+
+
+def _show(row: dict[str, Any]) -> None:
     for key in ("id", "table", "file", "line", "rule", "message", "status", "done_by", "run", "at", "archived_as"):
         if row[key] is not None:
             click.echo(f"{key:<12} {row[key]}")

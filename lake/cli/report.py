@@ -7,7 +7,7 @@ from catalog.ledger import Fate
 from catalog.zones import bronze_table
 from ingestion.absorb import Read
 from ingestion.batch import Finished
-from lake.promote.runner import Outcome
+from lake.promote.outcome import Outcome
 from lake.publication import RunResult
 
 

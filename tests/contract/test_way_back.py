@@ -65,6 +65,18 @@ def test_a_record_is_mended_and_put_through_again(lake: Lake, run: Command) -> N
     assert numbers(lake) == [str(n) for n in range(1, 21)]
 
 
+def test_several_are_shown(lake: Lake, run: Command) -> None:
+    """Each with what to do; an id that is not there is said before anything is shown."""
+    land(lake, "a.ndjson", GOOD + "{broken}\n{more}\n")
+    run("ingest")
+    one, two = sorted(lake.quarantine().collect()["id"])
+    shown = run("quarantine", "show", one, two, one)
+    assert shown.count("{broken}") == shown.count("{more}") == 1
+    assert f"replay {one} --record" in shown
+    assert f"replay {two} --record" in shown
+    assert "{broken}" not in run("quarantine", "show", one, "prices/absent", code=2)
+
+
 def test_two_records_are_mended_one_after_the_other(lake: Lake, run: Command) -> None:
     """The second replay keeps what the first mended."""
     land(lake, "a.ndjson", GOOD + "{broken}\n{more}\n")

@@ -12,8 +12,10 @@ from catalog.tables import Change, Snapshot, Tables
 from catalog.zones import TableName
 from lake.promote.declare import Job
 from lake.promote.find import arrange
+from lake.promote.outcome import Outcome
 from lake.promote.plan import Step
-from lake.promote.runner import Desk, Outcome, plan_run, promote
+from lake.promote.runner import plan_run, promote
+from lake.promote.task import Desk
 
 
 class Promotion:

@@ -102,13 +102,41 @@ def test_what_could_not_be_read_has_not_arrived() -> None:
     assert ledger.told(date(2026, 2, 20))[0]["status"] == "late"
 
 
+def test_what_waits_is_shown_and_not_how_often_it_was_read() -> None:
+    """A file that is read again and again waits once; read in the end, or corrected, it waits no more."""
+    for policy, last in (("replace", 0), ("append", 1)):
+        ledger = Ledger()
+        first = ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rows=0, fate=Fate.REJECTED)
+        ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rows=0, fate=Fate.REJECTED, origin=first)
+        assert ledger.told(date(2026, 2, 20))[0]["set_aside"] == 1
+        ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 11), rejected=2, refused=1, on_correction=policy)
+        (row,) = ledger.told(date(2026, 2, 20))
+        assert (row["status"], row["set_aside"], row["rejected"]) == ("arrived", last + 1, 2)
+        ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 11), origin=first, on_correction="append")
+        assert ledger.told(date(2026, 2, 20))[0]["set_aside"] == 1
+
+
+def test_a_correction_that_is_mended_takes_the_place_of_what_came() -> None:
+    """Its rows alone are there, and what waited of the older reading waits no more."""
+    ledger = Ledger()
+    ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rejected=3)
+    second = ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 11), rows=0, fate=Fate.REJECTED)
+    assert [ledger.told(date(2026, 2, 14))[0][name] for name in ("rows", "set_aside", "rejected")] == [10, 1, 3]
+    ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 11), rows=7, origin=second)
+    (row,) = ledger.told(date(2026, 2, 14))
+    assert (row["rows"], row["set_aside"], row["rejected"], row["corrected"]) == (7, 0, 0, 1)
+
+
 def test_what_was_taken_back_is_gone() -> None:
     """Until it comes again; one that was deleted before it was read never came."""
     ledger = Ledger()
     ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10))
     ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rows=0, fate=Fate.RETRACTED)
+    ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rows=0, fate=Fate.REJECTED)
+    assert ledger.told(date(2026, 2, 20))[0]["status"] == "set aside"
+    ledger.add("prices/cpi_2026-01.csv", date(2026, 2, 10), rows=0, fate=Fate.RETRACTED)
     (row,) = ledger.told(date(2026, 2, 20))
-    assert (row["status"], row["rows"]) == ("retracted", 0)
+    assert (row["status"], row["rows"], row["set_aside"]) == ("retracted", 0, 0)
     ledger.add("prices/cpi_2026-02.csv", date(2026, 3, 1), rows=0, fate=Fate.WITHDRAWN)
     assert ledger.told(date(2026, 4, 1))[1]["status"] == "missing"
 
