@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lake.inspection import inspect
     from lake.promote import expect
     from lake.promote.declare import Source, job
+    from lake.promote.dependent import by_key, by_row, whole
     from lake.reading import Lake, View
     from lake.reading import open_lake as open
 
@@ -20,12 +21,15 @@ _HOMES = {
     "View": ("lake.reading", "View"),
     "open": ("lake.reading", "open_lake"),
     "Source": ("lake.promote.declare", "Source"),
+    "by_key": ("lake.promote.dependent", "by_key"),
+    "by_row": ("lake.promote.dependent", "by_row"),
     "expect": ("lake.promote.expect", ""),
     "inspect": ("lake.inspection", "inspect"),
     "job": ("lake.promote.declare", "job"),
+    "whole": ("lake.promote.dependent", "whole"),
 }
 
-__all__ = ["Lake", "Source", "View", "errors", "expect", "inspect", "job", "open"]
+__all__ = ["Lake", "Source", "View", "by_key", "by_row", "errors", "expect", "inspect", "job", "open", "whole"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,8 @@ import polars as pl
 from catalog.errors import UsageError
 from catalog.zones import TableName, Zone
 from lake.promote.casts import as_type
+from lake.promote.dependent import Dependence
+from lake.promote.durations import duration
 from lake.promote.expect import Expectation, References
 from lake.promote.names import listed, nearest, shown
 
@@ -23,10 +25,14 @@ Types = Mapping[str, type[pl.DataType] | pl.DataType]
 
 
 class Mode(StrEnum):
-    """How a job's rows become its table: in place of all rows, or key by key."""
+    """How a job's rows become its table: as they are, or as the history of a key; written whole or in part."""
 
     REPLACE = "replace"
+    APPEND = "append"
     UPSERT = "upsert"
+    SCD2 = "scd2"
+    SNAPSHOT = "snapshot"
+    PARTITION = "partition"
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,19 @@ class Job:
     body: Frames | Query
     mode: Mode = Mode.REPLACE
     key: tuple[str, ...] = ()
+    sequence: str = ""
+    deletes: str = ""
+    partition_by: tuple[str, ...] = ()
+    depends: Mapping[TableName, Dependence] = field(default_factory=dict)
     expect: tuple[Expectation, ...] = ()
     null_tokens: Mapping[TableName, tuple[str, ...]] = field(default_factory=dict)
     types: Mapping[str, pl.DataType] = field(default_factory=dict)
     origin: tuple[str, ...] = ()
     description: str = ""
     owner: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    pii: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
     path: Path = Path()
     line: int = 0
     code: str = ""
@@ -118,12 +131,19 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
     *,
     key: Sequence[str] = (),
     mode: str = "replace",
+    sequence: str = "",
+    deletes: str = "",
+    partition_by: Sequence[str] = (),
+    depends: Mapping[str, Dependence] | None = None,
     expect: Sequence[Expectation] = (),
     null_tokens: NullTokens = (),
     types: Types | None = None,
     origin: Sequence[str] = (),
     description: str = "",
     owner: str = "",
+    units: Mapping[str, str] | None = None,
+    pii: Sequence[str] = (),
+    timeout: str = "",
 ) -> Callable[[Function], Function]:
     """Declare that a function makes a table; the function itself stays as it is, to be called and tested with frames.
 
@@ -144,12 +164,19 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
             body=Frames(function, parameters),
             mode=parse_mode(mode),
             key=_columns(key, "key"),
+            sequence=sequence,
+            deletes=deletes,
+            partition_by=_columns(partition_by, "partition_by"),
+            depends={TableName.parse(source): how for source, how in (depends or {}).items()},
             expect=tuple(expect),
             null_tokens=_tokens(null_tokens, tuple(parameters.values())),
             types={column: as_type(dtype) for column, dtype in (types or {}).items()},
             origin=_columns(origin, "origin"),
             description=description or inspect.cleandoc(function.__doc__ or "").partition("\n")[0],
             owner=owner,
+            units=dict(units or {}),
+            pii=_columns(pii, "pii"),
+            timeout_seconds=duration(timeout).total_seconds() if timeout else None,
             path=Path(function.__code__.co_filename),
             line=function.__code__.co_firstlineno,
         )
