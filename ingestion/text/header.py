@@ -13,17 +13,20 @@ from ingestion.text.cells import is_name, is_note, is_null, is_number_or_date
 from ingestion.text.contrast import Body, Verdict, are_names
 from ingestion.text.names import are_distinct, joined, made_up
 from ingestion.text.sample import Reading, Record
+from ingestion.text.top import (
+    HEADER_ROWS_MAX,
+    TITLE_WORDS_MIN,
+    WIDTH_WITH_TITLES_MIN,
+    Row,
+    Top,
+    filled,
+    is_title,
+    is_title_line,
+    top_of,
+)
 
-_BODY_ROWS_MAX = 200
-_BODY_CELLS_MAX = 6000
-_TOP_ROWS_MAX = 30
-_HEADER_ROWS_MAX = 8
-_WIDTH_WITH_TITLES_MIN = 3
-_TITLE_WORDS_MIN = 3
 _WORD_LETTERS_MIN = 4
 _UNITS = ("[", "(", "%")
-
-Row = list[str]
 
 
 @dataclass(frozen=True)
@@ -40,33 +43,13 @@ class Header:
     assumptions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Top:
-    """The first records of a table with their cells; ``usual`` are the places of those that have its width."""
-
-    records: list[Record]
-    rows: list[Row]
-    usual: list[int]
-    width: int
-    body: Body
-
-    def is_apart(self, place: int) -> bool:
-        """Whether another record, or a blank line, stands between a usual row and the usual row before it."""
-        return place - 1 not in self.usual or self.records[place - 1].end + 1 != self.records[place].line
-
-    @property
-    def start(self) -> int:
-        """The first usual row that is not a title."""
-        return next((place for place in self.usual[:-1] if not _is_title(self.rows[place])), self.usual[-1])
-
-
 def find_header(reading: Reading, records: Sequence[Record], options: ReadOptions) -> Header:
     """The header of a table, which options may pin; raises `FileRefused` where a pin does not fit.
 
     ``records`` are those of the reading, without comments.
     """
     skipped = options.skip_lines or 0
-    top = _top(reading, [record for record in records if record.line > skipped])
+    top = top_of(reading, [record for record in records if record.line > skipped])
     if not top.usual:
         if options.names:
             raise FileRefused("header", f"lake.toml pins {top.width} names, but no line has {top.width} fields")
@@ -85,55 +68,17 @@ def is_footer(row: Sequence[str]) -> bool:
     >>> is_footer(["Source: labour force survey", "", ""]), is_footer(["Northern Ireland", "", ""])
     (True, False)
     """
-    return len(row) >= _WIDTH_WITH_TITLES_MIN and is_note(row[0]) and not any(cell.strip() for cell in row[1:])
+    return len(row) >= WIDTH_WITH_TITLES_MIN and is_note(row[0]) and not any(cell.strip() for cell in row[1:])
 
 
-def _top(reading: Reading, records: list[Record]) -> _Top:
-    width = reading.width
-    usual = [place for place, record in enumerate(records) if len(record.cells) == width]
-    step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
-    chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
-    values = [reading.values(records[place]) for place in chosen]
-    filled = [row for row in values if not _is_title(row) and not _is_remark(row)]
-    usual = usual[:_TOP_ROWS_MAX]
-    first = records[: usual[-1] + 1] if usual else records[:_TOP_ROWS_MAX]
-    return _Top(
-        first,
-        [reading.values(record) for record in first],
-        usual,
-        width,
-        Body(filled[1:], width, filled[:_HEADER_ROWS_MAX]),
-    )
-
-
-def _filled(row: Sequence[str]) -> int:
-    return sum(1 for cell in row if cell.strip())
-
-
-def _is_title(row: Row) -> bool:
-    """Whether a row of the usual width is empty, or has words in its first cell alone, as titles in a sheet have."""
-    filled = _filled(row)
-    if filled != 1 or len(row) == 1:
-        return filled == 0
-    words = len(row[0].split())
-    return words >= (_TITLE_WORDS_MIN if len(row) < _WIDTH_WITH_TITLES_MIN else 2) and not is_number_or_date(row[0])
-
-
-def _is_remark(row: Row) -> bool:
-    """Whether a row has a text in its first cell alone, which says nothing of its column."""
-    if len(row) == 1 or _filled(row) != 1 or not row[0].strip() or is_number_or_date(row[0]):
-        return False
-    return len(row) >= _WIDTH_WITH_TITLES_MIN or is_note(row[0])
-
-
-def _pinned_names(top: _Top, options: ReadOptions) -> Header:
+def _pinned_names(top: Top, options: ReadOptions) -> Header:
     names = options.names or made_up(top.width)
     if options.skip_lines is not None:
         return Header(names, 0, 0, options.skip_lines + 1)
     return Header(names, 0, 0, _first_line(top, top.start))
 
 
-def _pinned_lines(top: _Top, lines: int, start: int) -> Header:
+def _pinned_lines(top: Top, lines: int, start: int) -> Header:
     """A header of a pinned number of physical lines."""
     begin = top.records[start].line
     chosen = [place for place in range(start, len(top.rows)) if top.records[place].line < begin + lines]
@@ -145,7 +90,7 @@ def _pinned_lines(top: _Top, lines: int, start: int) -> Header:
     return Header(joined([top.rows[place] for place in chosen]), begin, behind - begin, behind)
 
 
-def _leading(top: _Top) -> tuple[list[int], str]:
+def _leading(top: Top) -> tuple[list[int], str]:
     """The rows that make the header (none: there is no header), and what was assumed for it."""
     start, body = top.start, top.body
     block = _named(top, start) if body.typed else []
@@ -158,7 +103,7 @@ def _leading(top: _Top) -> tuple[list[int], str]:
     recurring = body.recurring(rows[0])
     if recurring is not None:
         return [], f"{recurring[:40]!r} in the first line is also a value further down"
-    count = next((count for count in range(1, len(rows)) if not _continues(rows[:count], rows[count], body)), len(rows))
+    count = next((count for count in range(1, len(rows)) if not _goes_on(top, block[: count + 1])), len(rows))
     said = []
     below = [place for place in named if place > block[count - 1]]
     if below:
@@ -170,7 +115,7 @@ def _leading(top: _Top) -> tuple[list[int], str]:
     return block[:count], "; ".join(said)
 
 
-def _named(top: _Top, start: int) -> list[int]:
+def _named(top: Top, start: int) -> list[int]:
     """The usual rows from a place that have names above typed columns; the first, or titles, may have nothing there."""
     block: list[int] = []
     last = Verdict.OPEN
@@ -188,36 +133,46 @@ def _named(top: _Top, start: int) -> list[int]:
 
 
 def _has_words_alone(row: Row) -> bool:
-    return _filled(row) == 1 and len(row[0].split()) > 1
+    return filled(row) == 1 and len(row[0].split()) > 1
 
 
-def _bottom(top: _Top, block: list[int]) -> list[int]:
+def _bottom(top: Top, block: list[int]) -> list[int]:
     """The part of leading rows that can be a header: rows that stand together, below titles and notes.
 
-    Of two columns the last such part is taken, as "name, value" is often written above a table.
+    Of two columns the last such part is taken, as "name, value" is often written above a table. A row that comes again
+    among the records is the header, whatever words stand above it.
     """
+    again = next((place for place in block if top.comes_again(place)), block[0])
+    is_shown = top.width > 1 and all(filled(top.rows[place]) < 2 for place in block if place < again)
+    block = [place for place in block if place >= again or not is_shown]
     parts: list[list[int]] = []
     for place in block:
         if not parts or top.is_apart(place):
             parts.append([])
         parts[-1].append(place)
     part = parts[0]
-    if top.width < _WIDTH_WITH_TITLES_MIN:
+    if top.width < WIDTH_WITH_TITLES_MIN and not top.comes_again(block[0]):
         named = [part for part in parts if are_names(top.rows[part[0]])]
-        full = [part for part in parts if _filled(top.rows[part[0]]) == top.width]
+        full = [part for part in parts if filled(top.rows[part[0]]) == top.width]
         part = named[-1] if named else (full or parts)[0]
     part = next(earlier for earlier in parts if top.rows[earlier[0]] == top.rows[part[0]])
     while len(part) > 1 and _is_title_above(top.rows[part[0]], [top.rows[place] for place in part[1:]]):
         part = part[1:]
-    return part if len(part) <= _HEADER_ROWS_MAX else part[:1]
+    return part if len(part) <= HEADER_ROWS_MAX else part[:1]
 
 
 def _is_title_above(row: Row, below: list[Row]) -> bool:
     """Whether the first of several leading rows is a title or a note, and no part of a header."""
     if len(row) == 1:
-        return len(row[0].split()) >= _TITLE_WORDS_MIN > len(below[0][0].split())
-    is_alone = _filled(row) == 1 and any(_filled(lower) == len(lower) for lower in below)
-    return is_alone or _is_title(row) or is_note(row[0])
+        return len(row[0].split()) >= TITLE_WORDS_MIN > len(below[0][0].split())
+    is_alone = filled(row) == 1 and any(filled(lower) == len(lower) for lower in below)
+    return is_alone or is_title(row) or is_note(row[0])
+
+
+def _goes_on(top: Top, places: list[int]) -> bool:
+    """Whether the last of some leading rows is a part of the header: what comes more often than the first is none."""
+    *above, row = [top.rows[place] for place in places]
+    return top.times(places[-1]) <= top.times(places[0]) and _continues(above, row, top.body)
 
 
 def _continues(above: list[Row], row: Row, body: Body) -> bool:
@@ -233,14 +188,14 @@ def _continues(above: list[Row], row: Row, body: Body) -> bool:
     return (
         (bool(body.untyped) and not any(row[column].strip() for column in body.untyped))
         or all(cell.startswith(_UNITS) for cell in cells)
-        or (words and len(row) >= _WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False)
+        or (words and len(row) >= WIDTH_WITH_TITLES_MIN and body.has_shape_of(row) is False)
         or (len(above) > 1 and body.typed[0] == 0 and not is_number_or_date(row[0]))
         or len(set(cells)) == len(body.typed) > 1
         or (all(map(is_name, row)) and not are_distinct(joined(above)) and are_distinct(joined([*above, row])))
     )
 
 
-def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
+def _leading_by_names(top: Top, start: int) -> tuple[list[int], str]:
     """The first row, where nothing speaks against its being the header: no numbers stand below that would tell."""
     row, body = top.rows[start], top.body
     recurring = body.recurring(row)
@@ -256,7 +211,7 @@ def _leading_by_names(top: _Top, start: int) -> tuple[list[int], str]:
     return [start], "the first row is the header: no column holds numbers or dates that would tell"
 
 
-def _headed(top: _Top, leading: list[int], why: str) -> Header:
+def _headed(top: Top, leading: list[int], why: str) -> Header:
     first, last = top.records[leading[0]], top.records[leading[-1]]
     rows = last.end + 1 - first.line
     said = _said_of_titles(top.records[: leading[0]])
@@ -266,7 +221,7 @@ def _headed(top: _Top, leading: list[int], why: str) -> Header:
     return Header(names, first.line, rows, last.end + 1, said + ((why,) if why else ()))
 
 
-def _headless(top: _Top, why: str) -> Header:
+def _headless(top: Top, why: str) -> Header:
     """Made-up names; or a header that is one field shorter or longer than the rows, where this can be explained."""
     start = top.start
     above = start - 1
@@ -285,7 +240,7 @@ def _headless(top: _Top, why: str) -> Header:
     return Header(made_up(top.width), 0, 0, first_line, (*said_above, said))
 
 
-def _explained(top: _Top, above: int) -> Header | None:
+def _explained(top: Top, above: int) -> Header | None:
     """The header above rows that have one field more or less than it, for a reason that is often seen."""
     row, width, body = top.rows[above], top.width, top.body
     names: Sequence[str]
@@ -297,11 +252,13 @@ def _explained(top: _Top, above: int) -> Header | None:
         names, why = row[:-1], "the header ends with a delimiter that the rows lack"
     else:
         return None
+    if body.verdict(names) is Verdict.VALUES or body.has_shape_of(names) or body.recurring(names) is not None:
+        return None
     header = _headed(replace(top, usual=[above, *top.usual]), [above], why)
     return replace(header, names=tuple(names))
 
 
-def _is_ragged_header(top: _Top, place: int) -> bool:
+def _is_ragged_header(top: Top, place: int) -> bool:
     """Whether a record of another width looks like names of columns, or is malformed: then nobody knows."""
     if place < 0 or place in top.usual:
         return False
@@ -314,19 +271,12 @@ def _is_ragged_header(top: _Top, place: int) -> bool:
     )
 
 
-def _first_line(top: _Top, start: int) -> int:
+def _first_line(top: Top, start: int) -> int:
     """Where records begin above a usual row: lines that a delimiter divides, or quotes spoil, are no titles."""
     place = start
-    while place > 0 and not _is_title_line(top.rows[place - 1], top.width):
+    while place > 0 and not is_title_line(top.rows[place - 1], top.width):
         place -= 1
     return top.records[place].line
-
-
-def _is_title_line(row: Row, width: int) -> bool:
-    """Whether a line above records is a title: not divided, though they are."""
-    if len(row) != 1 or width == 1 or is_number_or_date(row[0]):
-        return False
-    return len(row[0].split()) >= (2 if width >= _WIDTH_WITH_TITLES_MIN else _TITLE_WORDS_MIN)
 
 
 def _said_of_titles(above: Sequence[Record]) -> tuple[str, ...]:

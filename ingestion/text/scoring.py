@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ingestion.options import ReadOptions
-from ingestion.text.cells import plausibility
+from ingestion.text.cells import is_number_or_date, plausibility
 from ingestion.text.contrast import are_names
 from ingestion.text.sample import Reading, Sample, Splitter, Style
 
@@ -30,6 +30,7 @@ _WEAK = (" ", ":")
 _WEAK_LINES_SHARE = 0.6
 _LINES_SHARE = 0.03
 _DOUBLED_SHARE = 0.6
+_DAMAGED_SHARE_MAX = 0.2
 _QUOTED = re.compile(r'"[^"]*"')
 _SPACED = (", ", "; ", " | ", "| ")
 _PRIOR_OF_LONGER = 0.985
@@ -57,7 +58,8 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
         styles = sorted((style for style in styles if scores[style] >= enough), key=lambda style: -scores[style])
     readings = [Reading(sample, style, width) for style in styles[:_BEST_KEPT]]
     if options.quote is None:
-        astray = {reading.style.delimiter for reading in readings if reading.malformed >= _STRAY_RECORDS_MIN}
+        sound = {reading.style.delimiter for reading in readings if reading.malformed < _STRAY_RECORDS_MIN}
+        astray = {reading.style.delimiter for reading in readings} - sound
         readings += [Reading(sample, Style(delimiter, "", "none"), width) for delimiter in sorted(astray)]
     best = max(readings, key=score)
     return best if best.width != 1 else _shown(readings, best)
@@ -156,9 +158,12 @@ def _is_undivided_above(reading: Reading) -> bool:
 
 
 def _is_doubled(usual: Sequence[Sequence[str]], style: Style) -> bool:
-    """Whether each second column is always empty: the delimiter is doubled."""
+    """Whether each second column is empty, of the names too, with few exceptions: the delimiter is doubled."""
     width = len(usual[0])
-    return len(style.delimiter) == 1 and width > 2 and width % 2 == 1 and not any(any(row[1::2]) for row in usual)
+    if len(style.delimiter) > 1 or width < 3 or width % 2 == 0 or any(usual[0][1::2]):
+        return False
+    filled = sum(any(row[1::2]) for row in usual)
+    return filled == 0 or (filled <= _DAMAGED_SHARE_MAX * len(usual) and not any(map(is_number_or_date, usual[0])))
 
 
 def _usual_share(reading: Reading) -> float:

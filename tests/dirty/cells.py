@@ -5,7 +5,10 @@ import re
 from tests.dirty.tables import NULLS
 from tests.dirty.writers import Written
 
-_TYPED = re.compile(r"[-+]?\d[\d.,  -/]*%?|\d{4}M\d\d|[\d.]+e\+\d+|[-\d]+T[\d:]+Z")
+_TYPED = re.compile(
+    r"[-+]?\d+([.,]\d+)?%?|[-+]?\d{1,3}([., \u00a0\u202f]\d{3})*([.,]\d+)?|\d\d([./])\d\d\4\d{4}|\d{4}-\d\d-\d\d"
+    r"|\d{4}M\d\d|[\d.]+e\+\d+|[-\d]+T[\d:]+Z"
+)
 _SHARE = 0.95
 
 

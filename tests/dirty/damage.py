@@ -3,6 +3,7 @@
 Left out is what no reader can tell from sound text: a file that ends inside its last cell, one stray high byte.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,8 +66,11 @@ def _long(written: Written, place: Place) -> Sequence[Piece] | None:
     return [Piece("record", text, None, "long")]
 
 
-def _quote_within(written: Written, place: Place) -> Sequence[Piece]:
+def _quote_within(written: Written, place: Place) -> Sequence[Piece] | None:
+    """A stray quote. In one column a second one may close what the first opens: that is a sound field of many lines."""
     quote = written.writing.quote or '"'
+    if written.table.width == 1 and any("quote" in damage for damage in written.damages):
+        return None
     return _cell_changed(written, place, "quote within", lambda text, at: text[:at] + quote + text[at:])
 
 
@@ -109,8 +113,9 @@ def _half_again(written: Written, place: Place) -> Sequence[Piece] | None:
 
 
 def _quote_lost(written: Written, place: Place) -> Sequence[Piece] | None:
+    """A quote is gone. Without an escaped one the backslash before it would be text, and the record sound."""
     piece, quote = written.pieces[place.piece], written.writing.quote
-    places = [at for at, letter in enumerate(piece.text) if quote and letter == quote]
+    places = [match.start() for match in re.finditer(rf"(?<!\\){quote}", piece.text)] if quote else []
     if not places:
         return None
     at = places[place.inside % len(places)]

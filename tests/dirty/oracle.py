@@ -87,9 +87,11 @@ class _Comparison:
             self._check_rejected(placed)
 
     def _again(self, placed: Placed) -> None:
-        if placed.first in self.rows:
+        """A repeated header is a reject; where nothing tells it from data and the first one is a row, it may be one."""
+        if placed.first in self.rows and (self.told or "header as row" not in self.remarks):
             raise Broken(f"the header that is repeated on line {placed.first} became a row")
-        self._check_rejected(placed)
+        if not self._is_row(placed):
+            self._check_rejected(placed)
 
     def _note(self, placed: Placed) -> None:
         if not self._is_extra(placed):
@@ -170,9 +172,12 @@ class _Comparison:
         return text.strip() != "" and any(seen.strip() in kept for seen in self._seen(text))
 
     def _is_named(self, piece: Piece) -> bool:
-        """Whether all that stands in a piece is among the names."""
+        """Whether all that stands in a piece is among the names, with its quotes where they are said to be text."""
         cells, names = piece.cells or (piece.text,), " ".join(self.got.header)
-        return any(map(str.strip, cells)) and any(all(cell in names for cell in seen) for seen in self._recoded(cells))
+        seen = list(self._recoded(cells))
+        if self.got.dialect.get("quote") == "" and self.got.said:
+            seen.append(self._literal(piece.text))
+        return any(map(str.strip, cells)) and any(all(cell in names for cell in cells) for cells in seen)
 
     def _check_named(self, placed: Placed) -> None:
         if not self._is_named(placed.piece):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.dirty.cells import is_told
 from tests.dirty.damage import damaged_files
-from tests.dirty.files import files
+from tests.dirty.files import files, plain_files
 from tests.dirty.oracle import judge
 from tests.dirty.outcome import Broken, Read, Refused, Reject
 from tests.dirty.writers import Written
@@ -109,6 +110,30 @@ def test_a_wrong_header_is_noticed(written: Written) -> None:
     told = replace(truth(written), header=tuple(f"column_{number}" for number in range(written.table.width)))
     with pytest.raises(Broken, match=r"the header is|is lost"):
         judge(written, told)
+
+
+@FIXED
+@given(plain_files(20))
+def test_a_repeated_header_among_the_rows_is_noticed(written: Written) -> None:
+    header = written.pieces[0]
+    again = replace(written, pieces=(*written.pieces, replace(header, kind="again")))
+    assume(len(written.table.head) == 1 and is_told(again))
+    told, line = truth(again), list(again.placed())[-1].first
+    rows = (*told.rows, (line, header.cells or ()))
+    rejects = tuple(reject for reject in told.rejects if reject.line != line)
+    for seen in (rows, ((1, header.cells or ()), *rows)):
+        with pytest.raises(Broken, match="repeated"):
+            judge(again, replace(told, rows=seen, rejects=rejects, said=("something",)))
+
+
+@FIXED
+@given(files())
+def test_a_name_that_is_lost_is_noticed_also_where_quotes_are_text(written: Written) -> None:
+    told = truth(written)
+    assume(len(written.table.head) == 1 and any(map(str.strip, told.header)))
+    literal = replace(told, dialect={**told.dialect, "quote": ""}, said=("quotes are text",))
+    with pytest.raises(Broken, match="is lost"):
+        judge(written, replace(literal, header=tuple("" for _ in told.header)))
 
 
 @FIXED

@@ -78,6 +78,9 @@ def test_each_quote_and_escape_is_found(file: Path, delimiter: str, quote: str, 
         ("a,,c\n1,,3\n2,5,4\n", ","),
         ("id;text\n" + "1;Well, this is, as they say, long, but fine\n2;Yes, I see\n3;No\n" * 3, ";"),
         ("a|b|c\n1||3\n2||4\n3|x|5\n", "|"),
+        ("a|b|c\n" + "1||3\n" * 9 + "3|x|5\n", "|"),
+        ("1||3\n" * 9 + "3|x|5\n", "|"),
+        ("id||id||id\nA|x|A||0\n" + "A||A||0\n" * 6, "||"),
         ("id,id,id\nA000,,0\nA000,,0\nA000,,0\nA000,,0\n", ","),
         ("# do not edit; see the manual\n\nid;;id;;id\nA000;;A000;;0\nA000;;A000;;0\nA000;;A000;;0\n", ";;"),
         ('Total;;Total;;T\nid;;id;;id\nA000;;0;;plain\nA000;;0;;"a; b"\nA000;;0;;"a; b"\n', ";;"),
@@ -119,6 +122,11 @@ def test_quotes_astray_in_many_lines_belong_to_the_text(file: Path) -> None:
 def test_a_stray_quote_does_not_make_quotes_meaningless(file: Path) -> None:
     rows = "".join(f'{number},"text, {number}"\n' for number in range(40))
     assert judged(file, "id,name\n" + rows + '41,"no end\n' + rows).quote == '"'
+
+
+def test_quotes_that_a_header_needs_outweigh_a_few_stray_ones(file: Path) -> None:
+    dialect = judged(file, 'id,"x \\"y\\""\n"A,0\n"A,0\n' + "A,0\n" * 9)
+    assert (dialect.quote, dialect.escape, dialect.header) == ('"', "backslash", ("id", 'x "y"'))
 
 
 def test_apostrophes_are_no_quotes(file: Path) -> None:

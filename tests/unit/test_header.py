@@ -126,6 +126,7 @@ SEVERAL_ROWS = [
     case("Table,,\na,b,c\nx,y,z\n1,2,3\n4,5,6\n", "a x,b y,c z", "2 2 4", "line 1 is a title", "takes 2 rows"),
     case("T,T,T\n\nid,id,id\nA,0,0\nB,0,0\nC,0,0\n", "T,T,T", "1 1 2", "line 3 is a row"),
     case("name,value\nTotal,secret\nA,1\nB,2\nC,3\n", "name,value", "1 1 2", "line 2 is a row"),
+    case("id,id,id\n,0 p,\n,0 p,\n,2,0\n", "id,id,id", "1 1 2", "line 2 is a row"),
     case("name,v,w\nTotal,x,x\nA,1,2\nB,2,x\nC,3,4\n", "name,v,w", "1 1 2"),
     case("name,v,w\nTotal,n.v.,n.v.\nA,1,2\nB,2,3\nC,3,4\n", "name,v,w", "1 1 2", "line 2 is a row"),
 ]
@@ -140,6 +141,8 @@ OTHER_WIDTH = [
     case(
         "T\na,b,c,d\n1,2,3\n2,3,5\n3,3,5\n", "column_1,column_2,column_3", "0 0 2", "line 1 is a title", "line 2, per"
     ),
+    case("A,B,0,\n" + "A,B,0\n" * 5, "column_1,column_2,column_3", "0 0 1", "line 1, perhaps"),
+    case("A,B,0\n" + "A,B,0,\n" * 5, "column_1,column_2,column_3,column_4", "0 0 1", "line 1, perhaps"),
     case("n,f,t,x\nSmith,Ann,Ulm\nJones,Ben,Bonn\n", "column_1,column_2,column_3", "0 0 1", "line 1, perhaps"),
 ]
 
@@ -192,6 +195,9 @@ def test_footers_and_repeated_headers_do_not_hide_the_header(tmp_path: Path) -> 
         ("\n\nid,id\n0,A\nid,id\n" + "0,A\n" * 5 + "__________,\n", ("id", "id")),
         ("libellé,\n0,0\nlibellé,\n" + "0,0\n" * 5 + "* provisional,\n", ("libellé", "")),
         ("Statistical Office,\nid,id\nA000,0\nid,id\nA000,0\nA000,0\n", ("id", "id")),
+        ("Statistical Office,\nname,\n0,0\nname,\n0,0\n0,0\n", ("name", "")),
+        ('\nOffice of X,\n"By region; in 1 000",\n,name\nA0,0\n,name\nA0,0\nA0,0\n', ("", "name")),
+        ('"a\nb",,,\n0,A,0,0\n"a\nb",,,\n0,A,0,0\n0,A,0,0\n', ("a\nb", "", "", "")),
     ],
 )
 def test_a_repeated_header_is_one(tmp_path: Path, text: str, header: tuple[str, ...]) -> None:
