@@ -2,11 +2,12 @@
 
 The order is fixed. First texts are cast; a row with one that does not fit is out. Then come the rules that quarantine:
 a row is out by the first that it breaks, and of rows that come twice where they may come once all are. What is left
-is judged by the rules that warn or fail, and by the key.
+is judged by the rules on rows that warn or fail. Then the mode makes the table's rows of them, which are judged by what
+is to come once there: the key, and `expect.unique`. Rules of the table as a whole are for `lake.promote.levels`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -15,9 +16,10 @@ from catalog.zones import TableName
 from lake.promote.account import count_rows, require_balance
 from lake.promote.casts import cast, misfit
 from lake.promote.declare import Job
-from lake.promote.expect import Action, Expectation, NotNull, Unique
-from lake.promote.measure import EXAMPLES_MAX, Offence, measure
+from lake.promote.expect import Action, Expectation, NotNull, OneState, References, RowRule, TableRule, Unique
+from lake.promote.measure import EXAMPLES_MAX, Measured, Offence, measure
 from lake.promote.memory import Keep, Room, shares
+from lake.promote.modes import HISTORIES, shape, table_key
 from lake.promote.names import counted
 
 _RULE, _MESSAGE = "__lake_rule", "__lake_message"
@@ -25,17 +27,26 @@ _RULE, _MESSAGE = "__lake_rule", "__lake_message"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found: how many rows break it, and the report's line on that."""
+    """What one rule found: how many of the rows that it judged break it, and the report's line on that.
+
+    The message is empty where the rule holds. A rule of the table as a whole counts no rows that break it.
+    """
 
     rule: str
     action: Action
     rows: int
     message: str
+    judged: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing breaks the rule."""
+        return not self.message
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The rows that may be published, those that may not, as `_records` has them, and what the rules found."""
+    """The rows that may be published, those that may not, as `_records` has them, and what each rule found."""
 
     accepted: pl.LazyFrame
     rejects: pl.LazyFrame | None
@@ -48,35 +59,81 @@ class Verdict:
 
 
 def judge(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room) -> Verdict:
-    """Divide a job's rows; ``lookups`` are the tables that its expectations refer to.
+    """All of a job's rows: those of its table, after the mode, and those for quarantine.
 
-    Raises `ExpectationFailed` with counts and examples where a rule fails the table, `JobFailed` where a rule cannot be
-    asked of these rows, `DataRefused` where the rows are not those that may be published and those that may not.
+    ``lookups`` are the tables that its expectations refer to. Raises `ExpectationFailed` with counts and examples where
+    a rule fails the table, `JobFailed` where a rule cannot be asked of these rows, `DataRefused` where the rows are not
+    those that may be published and those that may not.
+    """
+    verdict = accept(job, rows, lookups, room)
+    found = assess(verdict.accepted, row_rules(job), lookups, room)
+    clean = verdict.accepted.drop(job.origin)
+    if job.mode in HISTORIES:
+        refuse(job, found)  # a history of rows that contradict each other is none
+    table = shape(job, clean, room)
+    found += assess(table, table_rules(job), lookups, room)
+    refuse(job, found)
+    return replace(verdict, accepted=table, findings=verdict.findings + found)
+
+
+def accept(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room) -> Verdict:
+    """Divide a job's rows by its types and the rules that quarantine; what is accepted has the columns of origin still.
+
+    Raises `JobFailed`, `DataRefused` as `judge` does.
     """
     fitting, misfits = _fit(job.types, rows, room.keep)
     clean, quarantined = _divide(job, fitting, lookups, room)
     findings = (*(misfits.findings if misfits else ()), *(quarantined.findings if quarantined else ()))
-    key: list[Expectation] = [NotNull(column, Action.FAIL) for column in job.key]
-    key += [Unique(job.key, Action.FAIL, is_key=True)] if job.key else []
-    others = [rule for rule in job.expect if rule.action is not Action.QUARANTINE] + key
-    offences = list(measure(clean, others, lookups, room))
-    if fatal := [offence.message for offence in offences if offence.rule.action is Action.FAIL]:
-        raise ExpectationFailed(
-            f"{job.table}: {'; '.join(fatal)}",
-            next=f"mend the data or the job ({job.where}); the table stays at its last good version",
-        )
-    parts = [part.rejects for part in (misfits, quarantined) if part]
-    rejects = pl.concat(parts) if parts else None
-    verdict = Verdict(clean.drop(job.origin), rejects, (*findings, *map(_finding, offences)))
-    set_aside = 0 if rejects is None else count_rows(rejects)
+    parts = [part.rejects for part in (misfits, quarantined) if part and part.rejects is not None]
+    verdict = Verdict(clean, pl.concat(parts) if parts else None, findings)
+    set_aside = 0 if verdict.rejects is None else count_rows(verdict.rejects)
     require_balance(job, {"made": count_rows(rows), "accepted or set aside": count_rows(clean) + set_aside})
     require_balance(job, {"set aside": set_aside, "broke a rule": verdict.rejected})
     return verdict
 
 
+def row_rules(job: Job) -> list[Measured]:
+    """The rules that warn or fail and can be asked of accepted rows: of a history's, those of all moments of a key."""
+    rules: list[Measured] = [rule for rule in _lenient(job) if isinstance(rule, RowRule | References)]
+    moment = (job.sequence,) if job.mode in HISTORIES else ()
+    told = (*job.key, *moment, *((job.deletes,) if job.deletes else ()))
+    rules += [NotNull(column, Action.FAIL) for column in told]
+    return [*rules, OneState((*job.key, *moment), job.deletes, job.origin)] if moment else rules
+
+
+def table_rules(job: Job) -> list[Measured]:
+    """The rules that warn or fail and are asked of the rows of the table together."""
+    rules: list[Measured] = [rule for rule in _lenient(job) if isinstance(rule, Unique)]
+    return [*rules, Unique(table_key(job), Action.FAIL, is_key=True)] if job.key else rules
+
+
+def assess(
+    rows: pl.LazyFrame, rules: Sequence[Measured], lookups: Mapping[TableName, pl.LazyFrame], room: Room
+) -> tuple[Finding, ...]:
+    """What each of the rules finds in rows, whether it holds or not; nothing is taken out and nothing refused."""
+    if not rules:
+        return ()
+    judged = count_rows(rows)
+    offences = {id(offence.rule): offence for offence in measure(rows, rules, lookups, room)}
+    return tuple(_finding(rule, offences.get(id(rule)), judged) for rule in rules)
+
+
+def refuse(job: Job, findings: Sequence[Finding]) -> None:
+    """Raises `ExpectationFailed`, with counts and examples, where a finding is of a broken rule that fails a table."""
+    if fatal := [finding.message for finding in findings if finding.action is Action.FAIL and not finding.holds]:
+        raise ExpectationFailed(
+            f"{job.table}: {'; '.join(fatal)}",
+            next=f"mend the data or the job ({job.where}); the table stays at its last good version",
+        )
+
+
+def _lenient(job: Job) -> list[Expectation]:
+    return [rule for rule in job.expect if rule.action is not Action.QUARANTINE]
+
+
 @dataclass(frozen=True)
 class _Part:
-    rejects: pl.LazyFrame
+    rejects: pl.LazyFrame | None
     findings: tuple[Finding, ...]
 
 
@@ -95,32 +152,35 @@ def _fit(types: Mapping[str, pl.DataType], rows: pl.LazyFrame, keep: Keep) -> tu
             for name, bad in misfits.items()
         ).alias(_MESSAGE),
     )
-    counts = marked.group_by(_RULE).agg(pl.len()).drop_nulls().collect(engine="streaming")
+    counts = marked.group_by(_RULE).agg(pl.len()).collect(engine="streaming")
     fitting = keep(marked.filter(pl.col(_RULE).is_null()).drop(_RULE, _MESSAGE).with_columns(casts))
-    if counts.is_empty():
-        return fitting, None
-    findings = [
-        Finding(rule, Action.QUARANTINE, count, _misfit_message(marked, texts, rule, count))
-        for rule, count in sorted(counts.rows())
-    ]
-    return fitting, _Part(_records(marked), tuple(findings))
+    broken = dict(counts.rows())
+    made = broken.pop(None, 0) + sum(broken.values())
+    findings = []
+    for name in sorted(texts):
+        count = broken.get(f"type:{name}", 0)
+        message = _misfit_message(marked, name, texts[name], count) if count else ""
+        findings.append(Finding(f"type:{name}", Action.QUARANTINE, count, message, made))
+    return fitting, _Part(_records(marked) if broken else None, tuple(findings))
 
 
-def _misfit_message(marked: pl.LazyFrame, texts: Mapping[str, pl.DataType], rule: str, count: int) -> str:
-    name = rule.partition(":")[2]
-    values = marked.filter(pl.col(_RULE) == rule).select(name).head(1000).collect(engine="streaming")
+def _misfit_message(marked: pl.LazyFrame, name: str, dtype: pl.DataType, count: int) -> str:
+    values = marked.filter(pl.col(_RULE) == f"type:{name}").select(name).head(1000).collect(engine="streaming")
     some = ", ".join(repr(value) for value in sorted(set(values[name].to_list()))[:EXAMPLES_MAX])
-    return f"{name}: {counted(count, 'text')} {'is' if count == 1 else 'are'} not {texts[name]}: {some}"
+    return f"{name}: {counted(count, 'text')} {'is' if count == 1 else 'are'} not {dtype}: {some}"
 
 
 def _divide(
     job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room
 ) -> tuple[pl.LazyFrame, _Part | None]:
     """Take out the rows that break a rule that quarantines; each is counted for the first of them."""
-    rules = [rule for rule in job.expect if rule.action is Action.QUARANTINE]
+    rules = [rule for rule in job.expect if rule.action is Action.QUARANTINE and not isinstance(rule, TableRule)]
+    if not rules:
+        return rows, None
+    judged = count_rows(rows)
     offences = list(measure(rows, rules, lookups, room))
     if not offences:
-        return rows, None
+        return rows, _Part(None, tuple(_finding(rule, None, judged) for rule in rules))
     flags = {f"__lake_{number}": offence for number, offence in enumerate(offences)}
     flagged = room.keep(_flagged(rows, flags, room.keep))
     _require_flagged(job, flagged, flags)
@@ -129,10 +189,8 @@ def _divide(
         pl.coalesce(pl.when(flag).then(pl.lit(offence.rule.broken)) for flag, offence in flags.items()).alias(_MESSAGE),
     ).drop(*flags)
     counts = dict(marked.group_by(_RULE).agg(pl.len()).collect(engine="streaming").rows())
-    findings = [
-        Finding(offence.rule.name, Action.QUARANTINE, counts.get(offence.rule.name, 0), offence.message)
-        for offence in offences
-    ]
+    broken = {offence.rule.name: offence for offence in offences}
+    findings = [replace(_finding(rule, broken.get(rule.name), judged), rows=counts.get(rule.name, 0)) for rule in rules]
     return marked.filter(pl.col(_RULE).is_null()).drop(_RULE, _MESSAGE), _Part(_records(marked), tuple(findings))
 
 
@@ -185,5 +243,7 @@ def _as_json_can(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.lit("(bytes)").alias(name) if dtype.is_nested() and "Binary" in str(dtype) else pl.col(name)
 
 
-def _finding(offence: Offence) -> Finding:
-    return Finding(offence.rule.name, offence.rule.action, offence.rows, offence.message)
+def _finding(rule: Measured, offence: Offence | None, judged: int) -> Finding:
+    """What a rule found; without an offence it holds."""
+    rows, message = (offence.rows, offence.message) if offence else (0, "")
+    return Finding(rule.name, rule.action, rows, message, judged)

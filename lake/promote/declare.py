@@ -147,12 +147,16 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
 ) -> Callable[[Function], Function]:
     """Declare that a function makes a table; the function itself stays as it is, to be called and tested with frames.
 
-    Its parameters are annotated ``Source["bronze.flights"]``. ``mode`` is ``replace`` or ``upsert``; ``key`` names the
-    columns that together come once and are never absent, which is checked in both modes. ``null_tokens`` are texts that
+    Its parameters are annotated ``Source["bronze.flights"]``. ``mode`` is one of `Mode`; ``key`` names the columns that
+    together come once and are never absent, which is checked in every mode (with histories, of each moment).
+    ``sequence`` names the column that says from when on a row holds, ``deletes`` the one that is true where its key
+    ends then; ``partition_by`` the columns whose values are overwritten together. ``depends`` states how the result
+    depends on a source where that cannot be derived: ``{"bronze.sales": by_row()}``. ``null_tokens`` are texts that
     mean "missing" in the text columns of a source (by source, or one list for all): they are NULL before the function
     sees them, and counted. ``types`` are cast from the text of the function's result; a row with a text that does not
     fit goes to quarantine. ``origin`` names columns of the result that go with a row to quarantine and not into the
-    table: with ``["_file", "_line"]`` the quarantine tells where each row came from.
+    table: with ``["_file", "_line"]`` the quarantine tells where each row came from. ``units`` (by column) and ``pii``
+    (columns with personal data) are told of the table; ``timeout`` ("30 min") ends a job that takes longer.
 
     Raises `UsageError` for a declaration that cannot be kept.
     """
@@ -205,8 +209,7 @@ def check(made: Job) -> None:
             f"a job cannot write {made.table}: {made.table.zone} is not a job's to write",
             next=f"call the table silver.{made.table.name} or gold.{made.table.name}",
         )
-    if made.mode is Mode.UPSERT and not made.key:
-        raise UsageError(f"{made.table} is an upsert without a key", next='name the columns: key=["id"]')
+    _check_mode(made)
     names = [rule.name for rule in made.expect]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(
@@ -214,6 +217,58 @@ def check(made: Job) -> None:
         )
     if not made.inputs:
         raise UsageError(f"{made.table} reads no table", next='annotate a parameter: flights: Source["bronze.flights"]')
+    for source in made.depends:
+        if source not in made.inputs:
+            near = nearest(str(source), map(str, made.inputs)) or listed(made.inputs)
+            raise UsageError(f"depends names {source}, which {made.table} does not read", next=f"it reads {near}")
+
+
+def _check_mode(made: Job) -> None:
+    """Raises `UsageError` where a mode lacks an argument, or an argument its mode."""
+    given = {
+        "key": made.key,
+        "sequence": made.sequence,
+        "deletes": made.deletes,
+        "partition_by": made.partition_by,
+    }
+    for name in _NEEDS.get(made.mode, ()):
+        if not given[name]:
+            raise UsageError(f"{made.table} is in mode {made.mode} without a {name}", next=f"name {_EXAMPLES[name]}")
+    for name, modes in _BELONGS.items():
+        if given[name] and made.mode not in modes:
+            raise UsageError(
+                f"{made.table} has {name}, which mode {made.mode} does not take",
+                next=f"leave it out, or write mode={listed(modes)}",
+            )
+    ruling = [("key", column) for column in made.key] + [("partition_by", column) for column in made.partition_by]
+    ruling += [(name, column) for name, column in (("sequence", made.sequence), ("deletes", made.deletes)) if column]
+    columns = [column for name, column in ruling if name != "partition_by"]
+    for name, column in ruling:
+        if name != "partition_by" and columns.count(column) > 1:
+            raise UsageError(f"{made.table} names {column!r} twice: in {name} too", next=f"take it out of {name}")
+        if column in made.origin:
+            raise UsageError(
+                f"{made.table} has {column!r} in {name} and in origin, which is not in the table",
+                next="take it out of one of the two",
+            )
+
+
+_NEEDS = {
+    Mode.UPSERT: ("key",),
+    Mode.SCD2: ("key", "sequence"),
+    Mode.SNAPSHOT: ("key", "sequence"),
+    Mode.PARTITION: ("partition_by",),
+}
+_BELONGS = {
+    "sequence": (Mode.SCD2, Mode.SNAPSHOT),
+    "deletes": (Mode.SCD2,),
+    "partition_by": (Mode.PARTITION,),
+}
+_EXAMPLES = {
+    "key": 'the columns that tell one thing from another: key=["id"]',
+    "sequence": 'the column that says since when: sequence="changed_on"',
+    "partition_by": 'the columns whose values are written as one: partition_by=["month"]',
+}
 
 
 def _parameters(function: Callable[..., pl.LazyFrame]) -> dict[str, TableName]:

@@ -7,7 +7,17 @@ import polars as pl
 
 from catalog.errors import JobFailed
 from catalog.zones import TableName
-from lake.promote.expect import Action, Expectation, InSet, NotNull, References, RowRule, Rule, Unique
+from lake.promote.expect import (
+    Action,
+    InSet,
+    Matches,
+    NotNull,
+    OneState,
+    References,
+    RowRule,
+    Rule,
+    Unique,
+)
 from lake.promote.memory import Room, bulk, shares
 from lake.promote.names import counted, listed, nearest
 
@@ -15,6 +25,10 @@ EXAMPLES_MAX = 10
 _SHOWN_LENGTH_MAX = 60
 _SAMPLE_ROWS = 1000
 _ROWS = "__rows"
+
+
+Measured = RowRule | Unique | References | OneState
+"""The rules that rows break; those of the table as a whole are for `lake.promote.levels`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,7 @@ class Offence:
     down in as many `shares`, and only for a rule that takes its rows out.
     """
 
-    rule: Expectation
+    rule: Measured
     rows: int
     values: int
     examples: tuple[str, ...]
@@ -36,24 +50,31 @@ class Offence:
         """The offence in one line, as a report shows it."""
         rows, shown = counted(self.rows, "row"), ", ".join(self.examples)
         shown += ", …" if self.values > len(self.examples) else ""
+        if isinstance(self.rule, NotNull):
+            return f"{self.rule.column}: null in {rows}"
+        if isinstance(self.rule, Rule):
+            return f"{self.rule.name}: does not hold in {rows}" + (f", as with {shown}" if shown else "")
+        what = f"{'key ' if isinstance(self.rule, Unique) and self.rule.is_key else ''}{', '.join(self.rule.columns)}"
+        return f"{what}: {counted(self.values, 'value')} {self._said}: {shown} ({rows})"
+
+    @property
+    def _said(self) -> str:
+        is_one = self.values == 1
         match self.rule:
-            case NotNull(column=column):
-                return f"{column}: null in {rows}"
-            case Rule(name=name):
-                return f"{name}: does not hold in {rows}" + (f", as with {shown}" if shown else "")
-            case InSet(column=column):
-                return f"{column}: {counted(self.values, 'value')} not allowed: {shown} ({rows})"
-            case References(column=column, table=table):
-                are = "is" if self.values == 1 else "are"
-                return f"{column}: {counted(self.values, 'value')} {are} absent from {table}: {shown} ({rows})"
-            case Unique(columns=columns, is_key=is_key):
-                comes = "comes" if self.values == 1 else "come"
-                what = ("key " if is_key else "") + ", ".join(columns)
-                return f"{what}: {counted(self.values, 'value')} {comes} more than once: {shown} ({rows})"
+            case InSet():
+                return "not allowed"
+            case Matches(pattern=pattern):
+                return f"{'does' if is_one else 'do'} not match {pattern}"
+            case References(table=table):
+                return f"{'is' if is_one else 'are'} absent from {table}"
+            case OneState():
+                return f"{'comes' if is_one else 'come'} in more than one state"
+            case _:
+                return f"{'comes' if is_one else 'come'} more than once"
 
 
 def measure(
-    rows: pl.LazyFrame, rules: Sequence[Expectation], lookups: Mapping[TableName, pl.LazyFrame], room: Room
+    rows: pl.LazyFrame, rules: Sequence[Measured], lookups: Mapping[TableName, pl.LazyFrame], room: Room
 ) -> Iterator[Offence]:
     """The rules that some rows break, in their order; ``lookups`` are the tables that rules refer to.
 
@@ -61,12 +82,14 @@ def measure(
     values do not fit into memory. Raises `JobFailed` where a rule cannot be asked of these rows.
     """
     schema = rows.collect_schema()
-    by_row = [rule for rule in rules if isinstance(rule, NotNull | Rule | InSet)]
+    by_row = [rule for rule in rules if isinstance(rule, RowRule)]
     counts = dict(zip(map(id, by_row), _count_violations(rows, by_row), strict=True))
     for rule in rules:
         match rule:
             case Unique():
                 found = _tally(rule, _repeated(rows, rule.columns, room), room)
+            case OneState():
+                found = _tally(rule, _contradicting(rows, rule, room), room)
             case References():
                 _require_comparable(rule, schema, lookups[rule.table])
                 found = _tally(rule, _absent(rows, rule, lookups[rule.table], room), room)
@@ -79,7 +102,10 @@ def measure(
 def _count_violations(rows: pl.LazyFrame, rules: Sequence[RowRule]) -> list[int]:
     if not rules:
         return []
+    schema = rows.collect_schema()
     for rule in rules:
+        if isinstance(rule, Matches) and (held := schema[rule.column]) != pl.String:
+            raise JobFailed(f"{rule.name} asks for text, and {rule.column} is {held}", next="take it out, or cast")
         if isinstance(rule, Rule) and (dtype := rows.select(rule.condition).collect_schema().dtypes()[0]) != pl.Boolean:
             raise JobFailed(f"{rule.name} is {dtype}, not true or false", next="write a condition: pl.col('x') > 0")
     counts = rows.select(rule.violation().sum().alias(str(i)) for i, rule in enumerate(rules))
@@ -90,13 +116,15 @@ def _by_row(rows: pl.LazyFrame, rule: RowRule, count: int, room: Room) -> Offenc
     broken = rows.filter(rule.violation())
     if not count or isinstance(rule, NotNull) or not rule.columns:
         return Offence(rule, count, 0, (), rule.violation())
-    if isinstance(rule, InSet):
+    if isinstance(rule, InSet | Matches):
         return replace(_tally(rule, _values(broken, rule.columns, room), room), marks=rule.violation())
     sample = broken.select(rule.columns).head(_SAMPLE_ROWS).collect(engine="streaming").unique()
     return Offence(rule, count, sample.height, _shown(_first(sample), named=True), rule.violation())
 
 
-def _tally(rule: Unique | References | InSet, parts: Iterable[pl.LazyFrame], room: Room) -> Offence:
+def _tally(
+    rule: Unique | References | InSet | Matches | OneState, parts: Iterable[pl.LazyFrame], room: Room
+) -> Offence:
     """Go through the offending values, one share at a time in memory; what is kept of a share are counts and a few."""
     columns = list(rule.columns)
     rows = values = 0
@@ -107,7 +135,7 @@ def _tally(rule: Unique | References | InSet, parts: Iterable[pl.LazyFrame], roo
         rows += int(found[_ROWS].sum())
         values += found.height
         first = _first(pl.concat([first, _first(found.select(columns))]) if first.width else found.select(columns))
-        if rule.action is Action.QUARANTINE and not isinstance(rule, InSet):
+        if rule.action is Action.QUARANTINE and not isinstance(rule, InSet | Matches):
             marks.append(room.keep(found.lazy().select(columns)))
     return Offence(rule, rows, values, _shown(first), tuple(marks))
 
@@ -122,6 +150,25 @@ def _values(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterator[
 
 def _repeated(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterator[pl.LazyFrame]:
     return (found.filter(pl.col(_ROWS) > 1) for found in _values(rows, columns, room))
+
+
+def _contradicting(rows: pl.LazyFrame, rule: OneState, room: Room) -> Iterator[pl.LazyFrame]:
+    """The keys and moments of which rows say different things; only those that come twice are compared whole."""
+    key = list(rule.columns)
+    there = rows.drop(rule.aside).drop_nulls(key)
+    if rule.gone:
+        gone = pl.col(rule.gone)
+        there = there.drop_nulls(rule.gone).with_columns(
+            pl.when(~gone).then(pl.col(name)).alias(name)
+            for name in there.collect_schema()
+            if name not in {*key, rule.gone}
+        )
+    size = bulk(there)
+    for share in shares(key, room.passes(size.rows, size.width)):
+        part = there.filter(share)
+        twice = part.group_by(key).agg(pl.len().alias(_ROWS)).filter(pl.col(_ROWS) > 1)
+        states = part.join(twice.select(key), on=key, how="semi").unique().group_by(key).len().filter(pl.col("len") > 1)
+        yield twice.join(states.select(key), on=key, how="semi")
 
 
 def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame, room: Room) -> Iterator[pl.LazyFrame]:

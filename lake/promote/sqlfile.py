@@ -73,7 +73,7 @@ def read_job(path: Path) -> Job:
 class QueryRefused(UsageError):
     """A query that cannot be a job, and the line of it."""
 
-    def __init__(self, what: str, line: int, *, next: str) -> None:
+    def __init__(self, what: str, line: int = 1, *, next: str = "") -> None:
         super().__init__(what, next=next)
         self.line = line
 

@@ -18,7 +18,6 @@ from lake.promote.account import count_rows, require_balance
 from lake.promote.change import progress, state_of
 from lake.promote.check import Verdict, judge
 from lake.promote.declare import Frames, Job
-from lake.promote.expect import Action
 from lake.promote.faults import blaming, machine_faults
 from lake.promote.frames import Nulls, count_tokens, require_columns, result_of
 from lake.promote.memory import Room
@@ -69,7 +68,7 @@ class Task:
             "rejects": rejects,
             "nulls": nulls,
             "findings": [
-                {"rule": f.rule, "action": str(f.action), "rows": f.rows, "message": f.message}
+                {"rule": f.rule, "action": str(f.action), "rows": f.rows, "judged": f.judged, "message": f.message}
                 for f in verdict.findings
             ],
             "description": job.description,
@@ -77,7 +76,7 @@ class Task:
         }
         change = Change(name=job.table, operation=self.operation, base=None, schema=schema, metadata=told)
         snapshot = settle(desk.tables, change, files)
-        warnings = tuple(f.message for f in verdict.findings if f.action is not Action.FAIL)
+        warnings = tuple(f.message for f in verdict.findings if f.message)
         outcome = Outcome(
             job.table, "ran", reason, snapshot.version, rows_in, snapshot.rows, verdict.rejected, warnings, nulls
         )

@@ -76,7 +76,7 @@ def test_null_tokens_are_given_for_all_sources_or_for_one() -> None:
         ({"table": "catalog.x"}, "a job cannot write catalog.x"),
         ({"table": "flights"}, "not a table name"),
         ({"table": "silver.x", "mode": "upsrt", "key": ["a"]}, "write upsert"),
-        ({"table": "silver.x", "mode": "upsert"}, "an upsert without a key"),
+        ({"table": "silver.x", "mode": "upsert"}, "in mode upsert without a key"),
         ({"table": "silver.x", "key": "ab"}, 'write key=["ab"]'),
         ({"table": "silver.x", "null_tokens": "NA"}, 'write null_tokens=["NA"]'),
         ({"table": "silver.x", "null_tokens": {"bronze.row": ["NA"]}}, "it reads bronze.rows"),

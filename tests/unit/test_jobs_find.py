@@ -170,7 +170,7 @@ def test_a_file_that_is_no_python_of_jobs_is_refused_with_its_line(tmp_path: Pat
         ("select *\nfrom other.flights", "t.sql:2: not a table name: 'other.flights'"),
         ("select 1 as n", "t.sql:1: gold.t reads no table"),
         ("-- mode: replase\nselect * from silver.x", "t.sql:1: no mode 'replase'"),
-        ("-- mode: upsert\nselect * from silver.x", "t.sql:1: gold.t is an upsert without a key"),
+        ("-- mode: upsert\nselect * from silver.x", "t.sql:1: gold.t is in mode upsert without a key"),
         ("-- moed: replace\nselect * from silver.x", "t.sql:1: no declaration 'moed'\n  next: write -- mode: replace"),
         ("-- key: n\n-- expect: notnull(n)\nselect * from silver.x", "t.sql:2: not an expectation"),
         ("-- expect: references(a, silver.b)\nselect * from silver.x", "t.sql:1: not an expectation"),
