@@ -2,9 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,12 @@ from catalog.tables.schema import from_arrow
 
 _TAIL_BYTES = 64 * 1024
 _TEXT_LENGTH_MAX = 128
+
+Bound = str | int | date | datetime
+"""A value that statistics have bounds for."""
+
+_BLUR = timedelta(milliseconds=1)
+"""Other writers cut the bounds of times to milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +39,41 @@ class DataFile:
     stats: str = field(repr=False)
     schema: pl.Schema | None = field(default=None, repr=False, compare=False)
 
-    def may_hold(self, column: str, values: set[str]) -> bool:
-        """Whether a row with one of these texts in ``column`` can be in the file, by its least and greatest value.
+    def may_hold(self, column: str, values: Collection[Bound]) -> bool:
+        """Whether a row with one of these values in ``column`` can be in the file, by its least and greatest value.
 
         >>> DataFile("f", 1, 1, '{"minValues": {"k": "b"}, "maxValues": {"k": "d"}}').may_hold("k", {"a", "e"})
         False
         """
+        bounds = self._bounds(column, next(iter(values), None))
+        return bounds is None or any(bounds[0] <= value <= bounds[1] for value in values)
+
+    def may_hold_between(self, column: str, low: Bound, high: Bound) -> bool:
+        """Whether a row with a value in ``column`` from ``low`` to ``high`` can be in the file.
+
+        >>> DataFile("f", 1, 1, '{"minValues": {"k": 5}, "maxValues": {"k": 7}}').may_hold_between("k", 1, 4)
+        False
+        """
+        bounds = self._bounds(column, low)
+        return bounds is None or (bounds[0] <= high and low <= bounds[1])
+
+    def _bounds(self, column: str, like: Bound | None) -> tuple[Any, Any] | None:
+        """The least and the greatest value, to be compared with values like this one; None where they are not known."""
         stats = json.loads(self.stats)
         least, greatest = stats.get("minValues", {}).get(column), stats.get("maxValues", {}).get(column)
+        if isinstance(like, int) and isinstance(least, int) and isinstance(greatest, int):
+            return least, greatest
         if not isinstance(least, str) or not isinstance(greatest, str):
-            return True
-        return any(least <= value <= greatest for value in values)
+            return None
+        if isinstance(like, str):
+            return least, greatest
+        try:
+            if isinstance(like, datetime):
+                low, high = datetime.fromisoformat(least) - _BLUR, datetime.fromisoformat(greatest) + _BLUR
+                return (low, high) if (low.tzinfo is None) == (like.tzinfo is None) else None
+            return (date.fromisoformat(least), date.fromisoformat(greatest)) if isinstance(like, date) else None
+        except (ValueError, OverflowError):
+            return None
 
 
 def describe(objects: ObjectStore, zone: str, folder: str, path: str, size_bytes: int) -> DataFile:

@@ -1,7 +1,8 @@
 """The tables of a lake: opened at a version, written as files, changed by one commit."""
 
+import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -50,17 +51,20 @@ class Tables:
             raise self._unreadable(name, version, error) from None
         return self._snapshot(name, handle)
 
-    def sink(self, name: TableName, frame: pl.LazyFrame) -> list[DataFile]:
+    def sink(self, name: TableName, frame: pl.LazyFrame, apart: Sequence[str] = ()) -> list[DataFile]:
         """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit does.
 
-        Runs the frame in the streaming engine; no file where there are no rows. Raises `StoreError`, `DataRefused`, and
-        what the frame itself raises.
+        Rows that differ in a column of ``apart`` are in different files. Runs the frame in the streaming engine; no
+        file where there are no rows. Raises `StoreError`, `DataRefused`, and what the frame itself raises.
         """
         stem, written = f"part-{uuid.uuid4().hex}", list[tuple[str, int]]()
+        numbers = itertools.count()
         target = pl.PartitionBy(
             folder_uri(self.endpoint, name),
+            key=list(apart) or None,
+            include_key=True if apart else None,
             approximate_bytes_per_file=FILE_MEMORY_BYTES,
-            file_path_provider=lambda file: f"{stem}-{file.index_in_partition:05d}.parquet",
+            file_path_provider=lambda _: f"{stem}-{next(numbers):05d}.parquet",
         )
         with store_faults(f"write rows of {name}"):
             frame.sink_parquet(
