@@ -22,7 +22,16 @@ import pyarrow as pa
 from catalog.errors import DataRefused, MachineError
 from ingestion.options import DatasetPolicy
 from ingestion.process import START_SECONDS_MAX, STOP_SECONDS_MAX, Stopped, Unasked, Worker, last_words
-from ingestion.protocol import Failed, Parsed, ParseRequest, Rejected, parse_request_json, reply, schema_json
+from ingestion.protocol import (
+    ExcerptRequest,
+    Failed,
+    Parsed,
+    ParseRequest,
+    Rejected,
+    parse_request_json,
+    reply,
+    schema_json,
+)
 
 __all__ = ["ParseRequest", "Parsed", "Parser", "ParserLimits", "Rejected"]
 
@@ -88,6 +97,21 @@ class Parser:
         """
         out = Path(tempfile.mkdtemp(prefix="inspect-", dir=self._scratch))
         return self.parse(ParseRequest(path, name, out, "inspect", datetime.now(UTC), policy=policy))
+
+    def excerpt(self, wanted: ExcerptRequest) -> str:
+        """The lines of one record, as they lie in a landed file, at most a megabyte of them.
+
+        Raises `DataRefused` where the file has no such lines or ends its worker, `MachineError`.
+        """
+        try:
+            values = self._ask(wanted.json())
+        except Stopped as stopped:
+            raise DataRefused(f"the parser was stopped: {stopped}", next="lake raw FILE gives the bytes") from None
+        if values.get("kind") == "failed":
+            raise self._no_room(values.get("reason"))
+        if values.get("kind") != "excerpt":
+            raise DataRefused(str(values.get("reason", "no reason given")), next="lake raw FILE gives the bytes")
+        return str(values["text"])
 
     def combine(self, paths: Sequence[Path], out: Path, schema: pl.Schema) -> int:
         """Write the rows of several Parquet files of one table, in order, to one with ``schema``; returns how many.

@@ -38,6 +38,31 @@ class ParseRequest:
 
 
 @dataclass(frozen=True)
+class ExcerptRequest:
+    """A record to be shown: it begins on ``line`` of a file, and the next one on ``stop``, where that is known.
+
+    ``name`` is the landing key of the file at ``path``, ``fragment`` what rows have after a ``#`` in ``_file``.
+    ``dialect`` is the account's: its encoding, and what quotes a cell.
+    """
+
+    path: Path
+    name: str
+    fragment: str
+    line: int
+    stop: int | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """The request as JSON values."""
+        return {"kind": "excerpt", "path": str(self.path.absolute()), "wanted": {**vars(self), "path": ""}}
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "ExcerptRequest":
+        """The request that `json` gave."""
+        return cls(**values["wanted"] | {"path": Path(values["path"])})
+
+
+@dataclass(frozen=True)
 class Part:
     """One table's share of a file: a Parquet file of rows, and one of rejects where there are any.
 

@@ -10,13 +10,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from ingestion import limits
-from ingestion.protocol import Failed, Rejected, parse_request, reply_json, schema_of
+from ingestion.excerpt import excerpt
+from ingestion.protocol import ExcerptRequest, Failed, Rejected, parse_request, reply_json, schema_of
 from ingestion.read import read_file
 from ingestion.refusal import FileRefused, words
 
@@ -30,7 +32,7 @@ def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
     On the way it says which member of an archive it is about to read.
     """
-    work = {"parse": _parse, "combine": _combine}[request["kind"]]
+    work = {"parse": _parse, "combine": _combine, "excerpt": _excerpt}[request["kind"]]
     try:
         return work(request, say)
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile input may raise anything
@@ -59,6 +61,12 @@ def _combine(values: dict[str, Any], _: Say) -> dict[str, Any]:
     if rows != expected:
         raise FileRefused("account", f"the account does not close: {expected:,} rows in, {rows:,} rows out")
     return {"kind": "combined", "rows": rows}
+
+
+def _excerpt(values: dict[str, Any], _: Say) -> dict[str, Any]:
+    """The lines of one record, as they lie in a landed file."""
+    with TemporaryDirectory(dir=Path.cwd()) as scratch:
+        return {"kind": "excerpt", "text": excerpt(ExcerptRequest.of(values), Path(scratch))}
 
 
 def _rows(path: Path) -> int:

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from lake.settings import Settings
 from lake.workspace import limits_of
 
 ROWS_SHOWN = 5
-REJECTS_SHOWN = 10
+REJECTS_SHOWN = 5
+_TOLERANCE = "tolerance"
 
 _DEFAULT_LIMITS = ParserLimits(
     int(float(KEYS["ingest.worker_memory_gb"].default) * 1e9), float(KEYS["ingest.worker_seconds_max"].default)
@@ -31,10 +32,11 @@ _DEFAULT_LIMITS = ParserLimits(
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a file: its first rows as they would be in bronze, and the first records that would be set aside.
+    """One table of a file: its first rows as they would be in bronze, and some records that would be set aside.
 
     ``part`` is empty for the dataset's main table; ``file`` names the part of the file; ``dialect`` is that of a text
-    table; ``labels`` are what the file says of columns, by stored name.
+    table; ``labels`` are what the file says of columns, by stored name. ``rejected_by`` counts the records that would
+    be set aside by rule; ``first_rejects`` has the first of each rule, and then those that follow.
     """
 
     part: str
@@ -47,13 +49,15 @@ class Table:
     dialect: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    rejected_by: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Inspection:
     """What would be understood of a file: its format and tables; what of it would be refused, and what kept raw.
 
-    ``refused`` are reasons by the part's name; empty is the file itself.
+    ``refused`` are reasons by the part's name; empty is the file itself. ``intolerable`` are the tables of those parts
+    that would be refused for their number of bad records, as they would be if any number were allowed.
     """
 
     path: Path
@@ -63,6 +67,7 @@ class Inspection:
     refused: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    intolerable: tuple[Table, ...] = ()
 
     def toml(self) -> str:
         """The lines for ``lake.toml`` that pin what was found; empty where there is nothing to pin."""
@@ -86,8 +91,13 @@ def inspect(path: str | Path, dataset: str | None = None, settings: Settings | N
     with tempfile.TemporaryDirectory(prefix="lake-inspect-") as scratch:
         limits = _DEFAULT_LIMITS if settings is None else limits_of(settings)
         with Parser(Path(scratch), limits) as parser:
-            made = parser.inspect(path, path.name, policy)
-        return _inspection(path, dataset, made)
+            found = _inspection(path, dataset, made := parser.inspect(path, path.name, policy))
+            if beyond := _beyond_tolerance(made):
+                lenient = replace(policy, bad_share_max=1, bad_rows_max=None)
+                again = _inspection(path, dataset, parser.inspect(path, path.name, lenient))
+                wanted = [table for table in again.tables if table.file in beyond or "" in beyond]
+                found = replace(found, format=found.format or again.format, intolerable=tuple(wanted))
+        return found
 
 
 def pins(found: Inspection) -> dict[str, Any]:
@@ -138,15 +148,19 @@ def _inspection(path: Path, dataset: str, made: Parsed | Rejected) -> Inspection
     )
 
 
+def _beyond_tolerance(made: Parsed | Rejected) -> set[str]:
+    """The parts of a file that have too many bad records; empty text is the file itself."""
+    refused = (made,) if isinstance(made, Rejected) else made.refused
+    return {each.file for each in refused if each.rule == _TOLERANCE}
+
+
 def _reason(refused: Rejected) -> str:
     return f"{refused.reason} ({refused.rule})"
 
 
 def _table(part: Part) -> Table:
     rows = pl.scan_parquet(part.path, glob=False).select(pl.exclude(list(LAKE_COLUMNS))).head(ROWS_SHOWN).collect()
-    rejects = pl.DataFrame(schema=REJECTS)
-    if part.rejects is not None:
-        rejects = pl.scan_parquet(part.rejects, glob=False).head(REJECTS_SHOWN).collect()
+    counts, examples = _examples(part.rejects)
     return Table(
         part=part.table,
         file=part.file,
@@ -154,11 +168,25 @@ def _table(part: Part) -> Table:
         rows=part.rows,
         rejected=part.rejected,
         first_rows=rows,
-        first_rejects=rejects,
+        first_rejects=examples,
         dialect=part.account.get("dialect", {}),
         labels={name: said["label"] for name, said in part.metadata.items() if "label" in said},
         notices=part.notices,
+        rejected_by=counts,
     )
+
+
+def _examples(rejects: Path | None) -> tuple[dict[str, int], pl.DataFrame]:
+    """How many records each rule set aside, the most first, and some of them: of each rule, where there are few."""
+    if rejects is None:
+        return {}, pl.DataFrame(schema=REJECTS)
+    rows = pl.scan_parquet(rejects, glob=False)
+    counts = rows.group_by("rule").agg(pl.len().alias("count")).sort("count", "rule", descending=[True, False])
+    found = dict(counts.collect(engine="streaming").iter_rows())
+    # Of a rule no more than are shown is ever in memory, however many records it set aside.
+    firsts = [rows.filter(rule=rule).head(REJECTS_SHOWN).with_row_index("nth") for rule in list(found)[:REJECTS_SHOWN]]
+    shown = pl.concat(pl.collect_all(firsts)).sort("nth", "line").head(REJECTS_SHOWN).sort("line")
+    return found, shown.select(list(REJECTS))
 
 
 def _toml(value: Any) -> str:

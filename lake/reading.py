@@ -1,7 +1,8 @@
 """The Python API: a lake that is open, now or as it was; the twin of the command line."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from catalog.log import Commit
 from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from catalog.tables import in_columns, store_faults
+from lake.archive import Entry, raw_file, save_raw
 from lake.columns import columns as search_columns
 from lake.deliveries import USED
 from lake.deliveries import deliveries as expected_deliveries
 from lake.drop import Dropped
 from lake.drop import drop as drop_files
 from lake.promote.plan import Step
+from lake.provenance import Provenance
+from lake.provenance import provenance as provenance_of
 from lake.publication import RunResult, Told
 from lake.published import PARALLEL_READS, Published, TableInfo
 from lake.query import run_query
@@ -70,6 +74,20 @@ class View(Published):
             known = entries.collect(engine="streaming")
         return expected_deliveries(known, schedules, at or datetime.now(UTC).date())
 
+    def provenance(self, name: str, line: int | None = None) -> Provenance:
+        """Where the rows of a file came from, as `lake.provenance.provenance` says: the twin of ``lake provenance``."""
+        return provenance_of(self, name, line)
+
+    def raw(self, name: str, path: Path | str) -> Entry:
+        """Write a file as it came to a new one, as `lake.archive.save_raw` does: the twin of ``lake raw``."""
+        return save_raw(self, name, Path(path))
+
+    @contextmanager
+    def raw_file(self, name: str) -> Iterator[tuple[Path, Entry]]:
+        """A file as it came, for as long as the context lasts, and its entry in the ledger."""
+        with raw_file(self, name) as found:
+            yield found
+
 
 class Lake(Workspace):
     """A lake project that is open: reads what is published now, or at an earlier commit; drops, ingests and runs."""
@@ -102,6 +120,14 @@ class Lake(Workspace):
     def columns(self, text: str = "", table: str | None = None) -> pl.DataFrame:
         """Columns by name or label, as `View.columns` finds them: the twin of ``lake columns``."""
         return self.at().columns(text, table)
+
+    def provenance(self, name: str, line: int | None = None) -> Provenance:
+        """Where the rows of a file came from, as `View.provenance` says: the twin of ``lake provenance``."""
+        return self.at().provenance(name, line)
+
+    def raw(self, name: str, path: Path | str) -> Entry:
+        """Write a file as it came to a new one, as `View.raw` does: the twin of ``lake raw``."""
+        return self.at().raw(name, path)
 
     def tables(self) -> list[TableInfo]:
         """What is published now."""

@@ -1,6 +1,8 @@
 """``lake inspect``: what would be understood of files, before anything is ingested."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
@@ -68,6 +70,8 @@ def _told(found: Inspection) -> str:
     told += [f"  note: {notice}" for notice in found.notices]
     for table in found.tables:
         told += ["", *_told_table(found, table)]
+    for table in found.intolerable:
+        told += ["", *_told_table(found, table, "if any number might be bad, ")]
     if found.toml():
         told += ["", "these lines of lake.toml pin it (--toml prints them alone):", "", found.toml()]
     elif found.refused:
@@ -78,16 +82,20 @@ def _told(found: Inspection) -> str:
     return "\n".join(told)
 
 
-def _told_table(found: Inspection, table: Table) -> list[str]:
+def _told_table(found: Inspection, table: Table, supposing: str = "") -> list[str]:
     name = bronze_table(found.dataset, table.part)
     of = f" of {table.file}" if "#" in table.file else ""
     aside = f"; {table.rejected:,} would be set aside" if table.rejected else ""
-    told = [f"{name}{of}: {table.rows:,} of {table.records:,} records are rows{aside}", *_told_dialect(table)]
+    told = [
+        f"{name}{of}: {supposing}{table.rows:,} of {table.records:,} records are rows{aside}",
+        *told_dialect(table.dialect),
+    ]
     notices = dict.fromkeys((*table.dialect.get("assumptions", ()), *table.notices))
     told += [f"  note: {notice}" for notice in notices]
     told += ["", *_told_columns(table)]
     if table.rejected:
-        told += ["", "would be set aside:"]
+        by_rule = ", ".join(f"{count:,} by the rule {rule}" for rule, count in table.rejected_by.items())
+        told += ["", f"would be set aside: {by_rule}"]
         for line, rule, message, record in table.first_rejects.iter_rows():
             told.append(f"  line {line}: {message} ({rule})")
             told += [f"    {record[:RECORD_WIDTH]!r}"] if record else []
@@ -96,8 +104,8 @@ def _told_table(found: Inspection, table: Table) -> list[str]:
     return told
 
 
-def _told_dialect(table: Table) -> list[str]:
-    said = table.dialect
+def told_dialect(said: Mapping[str, Any], width: int = 10) -> list[str]:
+    """The dialect of a text table, a line a fact; nothing of what is none."""
     if "delimiter" not in said:
         return []
     quote = said.get("quote", "")
@@ -108,7 +116,7 @@ def _told_dialect(table: Table) -> list[str]:
         "comments": f"lines that begin with {said['comment']}" if said.get("comment") else "",
         "header": _header(said.get("header_line", 1), said.get("header_rows", 1)),
     }
-    return [f"  {name:<10} {fact}" for name, fact in facts.items() if fact]
+    return [f"  {name:<{width}} {fact}" for name, fact in facts.items() if fact]
 
 
 def _escaped(escape: str) -> str:

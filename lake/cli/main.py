@@ -33,6 +33,8 @@ COMMANDS = {
     "query": ("lake.cli.read:query", "Run SQL over the published tables."),
     "columns": ("lake.cli.read:columns", "Find columns of the published tables by name or label."),
     "deliveries": ("lake.cli.deliveries:deliveries", "Say what was expected, and what came."),
+    "provenance": ("lake.cli.provenance:provenance", "Say where a number came from: file, delivery, raw record."),
+    "raw": ("lake.cli.provenance:raw", "Give a file back as it came, byte for byte."),
     "quarantine": ("lake.cli.quarantine:quarantine", "List, show and replay what was set aside, and why."),
     "retract": ("lake.cli.quarantine:retract", "Take files back: their rows leave bronze."),
 }

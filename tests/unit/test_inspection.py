@@ -2,6 +2,7 @@
 
 import gzip
 import tempfile
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -109,6 +110,35 @@ def test_what_would_be_set_aside_is_shown(tmp_path: Path) -> None:
     assert shown.return_value == 1
     assert "line 21" in shown.output
     assert "{broken}" in shown.output
+
+
+def test_a_file_beyond_its_tolerance_shows_what_is_wrong_with_it(tmp_path: Path) -> None:
+    """How many records of which rule, and an example of each; it would wait whole, and nothing is pinned."""
+    bad = "".join(f"{n}\n" for n in range(8)) + 'x"y"z,"1\n'
+    path = write(tmp_path, "a.csv", "a,b\n" + "".join(f"{n},x\n" for n in range(12)) + bad)
+    found = lake.inspect(path)
+    assert (found.tables, found.toml()) == ((), "")
+    assert "tolerance" in found.refused[""]
+    (table,) = found.intolerable
+    assert sum(table.rejected_by.values()) == table.rejected == 9
+    assert table.rejected_by["width"] == 8
+    assert table.first_rejects.height == 5
+    assert set(table.first_rejects["rule"]) == set(table.rejected_by)
+    shown = CliRunner().invoke(command, [str(path)], standalone_mode=False)
+    assert shown.return_value == 1
+    for said in ("would be set aside whole", "8 by the rule width", "line 14: ", "delimiter  ,", "and 4 more"):
+        assert said in shown.output
+
+
+def test_members_beyond_their_tolerance_are_shown_and_the_others_stay_as_they_are(tmp_path: Path) -> None:
+    """Of an archive each is judged alone."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("good.csv", "a,b\n1,2\n3,4\n")
+        archive.writestr("bad.csv", "a,b\n1,2\n3\n4\n5,6\n")
+    found = lake.inspect(path)
+    assert [table.file for table in found.tables] == ["a.zip#good.csv"]
+    assert [(table.file, dict(table.rejected_by)) for table in found.intolerable] == [("a.zip#bad.csv", {"width": 2})]
 
 
 def test_what_is_no_table_is_kept(tmp_path: Path) -> None:
