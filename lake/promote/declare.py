@@ -14,7 +14,7 @@ import polars as pl
 from catalog.errors import UsageError
 from catalog.zones import TableName, Zone
 from lake.promote.casts import as_type
-from lake.promote.dependent import Dependence
+from lake.promote.dependent import ByKey, ByRow, Dependence, Whole
 from lake.promote.durations import duration
 from lake.promote.expect import Expectation, References
 from lake.promote.names import listed, nearest, shown
@@ -217,7 +217,9 @@ def check(made: Job) -> None:
         )
     if not made.inputs:
         raise UsageError(f"{made.table} reads no table", next='annotate a parameter: flights: Source["bronze.flights"]')
-    for source in made.depends:
+    for source, how in made.depends.items():
+        if not isinstance(how, ByRow | ByKey | Whole):
+            raise UsageError(f"depends says {how!r} of {source}", next='write by_row(), by_key("shop") or whole()')
         if source not in made.inputs:
             near = nearest(str(source), map(str, made.inputs)) or listed(made.inputs)
             raise UsageError(f"depends names {source}, which {made.table} does not read", next=f"it reads {near}")

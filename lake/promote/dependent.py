@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from catalog.errors import UsageError
+
 
 @dataclass(frozen=True)
 class ByRow:
@@ -43,6 +45,8 @@ def by_row() -> ByRow:
 
 def by_key(*columns: str) -> ByKey:
     """State that each row of a job's result comes from the rows of a source with the same values in these columns."""
+    if not columns:
+        raise UsageError("by_key() names no column", next='name columns of the source: by_key("shop")')
     return ByKey(columns)
 
 

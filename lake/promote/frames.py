@@ -9,6 +9,7 @@ from catalog.tables import storable
 from catalog.zones import TableName
 from lake.promote.declare import Frames, Job
 from lake.promote.faults import blaming
+from lake.promote.modes import CURRENT, HISTORIES, MOMENTS, VALID_FROM, VALID_TO
 from lake.promote.names import listed, nearest
 
 Nulls = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -67,11 +68,8 @@ def count_tokens(frame: pl.LazyFrame, tokens: Sequence[str]) -> dict[str, dict[s
 
 
 def require_columns(job: Job, schema: pl.Schema) -> None:
-    """Raises `JobFailed` where the declaration names a column that the result lacks, or casts one that is no text."""
-    named = [(name, "key") for name in job.key] + [(name, "types") for name in job.types]
-    named += [(name, "origin") for name in job.origin]
-    named += [(name, rule.name) for rule in job.expect for name in rule.columns]
-    for name, said in named:
+    """Raises `JobFailed` where the declaration names a column that the result lacks, or one of another type."""
+    for name, said in _named(job):
         if name not in schema:
             near = nearest(name, schema) or listed(schema)
             raise JobFailed(
@@ -84,6 +82,43 @@ def require_columns(job: Job, schema: pl.Schema) -> None:
                 f"{job.table}: types casts text, and {name!r} is {schema[name]} ({job.where})",
                 next=f"cast it in the job, or leave it out of types: it is to be {dtype}",
             )
+    _require_of_mode(job, pl.Schema({name: job.types.get(name, dtype) for name, dtype in schema.items()}))
+
+
+def _named(job: Job) -> list[tuple[str, str]]:
+    """The columns of the result that the declaration names, and where it does."""
+    arguments = {
+        "key": job.key,
+        "sequence": [job.sequence] if job.sequence else [],
+        "deletes": [job.deletes] if job.deletes else [],
+        "partition_by": job.partition_by,
+        "types": job.types,
+        "origin": job.origin,
+        "units": job.units,
+        "pii": job.pii,
+    } | {rule.name: rule.columns for rule in job.expect}
+    return [(name, said) for said, names in arguments.items() for name in names]
+
+
+def _require_of_mode(job: Job, schema: pl.Schema) -> None:
+    """Raises `JobFailed` where a column cannot be what the mode takes it for; ``schema`` is that after the casts."""
+    if job.mode in HISTORIES and (
+        taken := next((name for name in (VALID_FROM, VALID_TO, CURRENT) if name in schema), "")
+    ):
+        raise JobFailed(
+            f"{job.table}: the result has a column {taken!r}, which mode {job.mode} adds ({job.where})",
+            next="give it another name in the job",
+        )
+    if job.sequence and not isinstance(moment := schema[job.sequence], MOMENTS):
+        raise JobFailed(
+            f"{job.table}: sequence names {job.sequence!r}, which is {moment} ({job.where})",
+            next="it must be a date, a datetime or an integer: cast it, as in types",
+        )
+    if job.deletes and schema[job.deletes] != pl.Boolean:
+        raise JobFailed(
+            f"{job.table}: deletes names {job.deletes!r}, which is {schema[job.deletes]} ({job.where})",
+            next="it must be true or false: write a condition, as in pl.col('status') == 'gone'",
+        )
 
 
 def _texts(frame: pl.LazyFrame) -> list[str]:

@@ -16,6 +16,9 @@ from lake.promote.memory import Room, bulk, shares
 HISTORIES = {Mode.SCD2, Mode.SNAPSHOT}
 """The modes whose table holds, for each key, from when to when it was how."""
 
+MOMENTS = (pl.Date, pl.Datetime, pl.Int8, pl.Int16, pl.Int32, pl.Int64)
+"""The types of a sequence column, and so of ``valid_from`` and ``valid_to``."""
+
 VALID_FROM, VALID_TO, CURRENT = "valid_from", "valid_to", "current"
 
 _GONE, _STARTS, _DUMP, _NEXT = "__lake_gone", "__lake_starts", "__lake_dump", "__lake_next"
