@@ -13,6 +13,9 @@ _COVERED_SHARE = 0.97
 _LETTER = re.compile(rb"[A-Za-z]")
 _ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SPACE_IN_NUMBER = re.compile(rb"(?<=\d)\xa0(?=\d)")
+"""The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter."""
+
 _PROBE = "a1,;\t|\"'\r\n"
 _ACCENTED = re.compile(
     r"[^\W\d_a-zA-Z\xaa\xb2\xb3\xb5\xb9\xba\xbc-\xbe]"
@@ -72,10 +75,15 @@ def _western(sample: bytes) -> str:
 
 
 def _guessed(sample: bytes) -> str | None:
-    """What the frequencies say, where it is a code page that extends ASCII."""
-    name = chardet.detect(_CONTROL.sub(b" ", sample))["encoding"]
+    """What the frequencies say, where it is a code page that extends ASCII.
+
+    Cyrillic of the Mac has its capitals where Windows has symbols; without any the two are hardly told apart.
+    """
+    name = chardet.detect(_SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample)))["encoding"]
     if name is None:
         return None
+    if name == "MacCyrillic" and _ONLY_WINDOWS.search(sample) is None:
+        name = "Windows-1251"
     try:
         if _PROBE.encode(name) != _PROBE.encode("ascii"):
             return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingestion.refusal import FileRefused
-from ingestion.text.cells import DELIMITERS
+from ingestion.text.cells import DELIMITERS, is_number_or_date
 from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.tokens import LINE_END, Grammar, Record
@@ -13,6 +13,7 @@ HEAD_BYTES_MAX = 16 << 20
 
 _READ_BYTES = 1 << 16
 _TITLES_MAX = 100
+_RECORD_CELLS_MIN = 3
 _TITLE_CHARACTERS_MAX = 1000
 
 
@@ -73,11 +74,17 @@ def _titles(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_doubtful(line: str, dialect: Dialect) -> bool:
-    """Whether a line above a table may be a damaged record: it is divided, and no header shows where they begin."""
-    if dialect.header_rows or (dialect.comment and line.startswith(dialect.comment)):
+    """Whether a line above a table may be a record: it is divided, and no header shows where they begin.
+
+    Above a header too, where it is divided into so many cells, numbers or dates among them, as no title is.
+    """
+    if dialect.comment and line.startswith(dialect.comment):
         return False
     marks = [dialect.delimiter] if dialect.delimiter else list(DELIMITERS)
-    return any(sum(bool(cell.strip()) for cell in line.split(mark)) > 1 for mark in marks)
+    divided = [[cell.strip(f" {dialect.quote}") for cell in line.split(mark) if cell.strip()] for mark in marks]
+    if not dialect.header_rows:
+        return any(len(cells) > 1 for cells in divided)
+    return any(len(cells) >= _RECORD_CELLS_MIN and any(map(is_number_or_date, cells)) for cells in divided)
 
 
 def _first_lines(text: Text, wanted: int) -> tuple[bytes, list[int]]:

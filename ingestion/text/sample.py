@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 from ingestion.refusal import FileRefused
@@ -217,7 +218,7 @@ class Reading:
 
 
 def _modal(records: list[Record]) -> int:
-    """The width that most records have; of several such widths, that of the first of these records.
+    """The width that most records have; of several such widths, that of the longest run of these records, or the first.
 
     Where a good part of them is divided the others may be lines around a table, and do not count.
     """
@@ -225,4 +226,7 @@ def _modal(records: list[Record]) -> int:
     divided = Counter({width: count for width, count in widths.items() if width > 1})
     if divided.total() >= _DIVIDED_SHARE * len(records):
         widths = divided
-    return max(widths, key=lambda width: widths[width], default=0)
+    runs: dict[int, int] = {}
+    for width, run in groupby(len(record.cells) for record in records):
+        runs[width] = max(runs.get(width, 0), sum(1 for _ in run))
+    return max(widths, key=lambda width: (widths[width], runs[width]), default=0)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ingestion.options import ReadOptions
-from ingestion.text.cells import is_number_or_date, plausibility
+from ingestion.text.cells import plausibility
 from ingestion.text.contrast import are_names
 from ingestion.text.sample import Reading, Sample, Splitter, Style
 
@@ -158,12 +158,12 @@ def _is_undivided_above(reading: Reading) -> bool:
 
 
 def _is_doubled(usual: Sequence[Sequence[str]], style: Style) -> bool:
-    """Whether each second column is empty, of the names too, with few exceptions: the delimiter is doubled."""
+    """Whether each second column is empty, but for single cells in damaged records: the delimiter is doubled."""
     width = len(usual[0])
-    if len(style.delimiter) > 1 or width < 3 or width % 2 == 0 or any(usual[0][1::2]):
+    if len(style.delimiter) > 1 or width < 3 or width % 2 == 0:
         return False
-    filled = sum(any(row[1::2]) for row in usual)
-    return filled == 0 or (filled <= _DAMAGED_SHARE_MAX * len(usual) and not any(map(is_number_or_date, usual[0])))
+    filled = [count for row in usual if (count := sum(map(bool, row[1::2])))]
+    return not filled or (len(filled) <= _DAMAGED_SHARE_MAX * len(usual) and 2 * max(filled) < width // 2)
 
 
 def _usual_share(reading: Reading) -> float:

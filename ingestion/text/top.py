@@ -1,7 +1,7 @@
 """The first records of a table, and which rows among them are titles or remarks rather than a header or records."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.text.cells import is_note, is_number_or_date
@@ -23,7 +23,8 @@ Row = list[str]
 class Top:
     """The first records of a table with their cells; ``usual`` are the places of those that have its width.
 
-    ``places`` are those of all records of that width, further down too, by their cells.
+    ``places`` are those of all records of that width, further down too, by their cells. ``bad`` are the lines with
+    bytes that could not be decoded.
     """
 
     records: list[Record]
@@ -32,6 +33,7 @@ class Top:
     width: int
     body: Body
     places: Mapping[tuple[str, ...], Sequence[int]]
+    bad: Collection[int]
 
     def is_apart(self, place: int) -> bool:
         """Whether another record, or a blank line, stands between a usual row and the usual row before it."""
@@ -41,6 +43,11 @@ class Top:
     def start(self) -> int:
         """The first usual row that is not a title."""
         return next((place for place in self.usual[:-1] if self._is_none_or_again(place)), self.usual[-1])
+
+    def is_bad(self, place: int) -> bool:
+        """Whether a record holds bytes that could not be decoded."""
+        record = self.records[place]
+        return any(line in self.bad for line in range(record.line, record.end + 1))
 
     def times(self, place: int) -> int:
         """How often the record at a place comes."""
@@ -57,7 +64,7 @@ class Top:
         return not is_title(row) or (filled(row) > 0 and self.comes_again(place))
 
 
-def top_of(reading: Reading, records: list[Record]) -> Top:
+def top_of(reading: Reading, records: list[Record], bad: Collection[int]) -> Top:
     """The first of these records of a reading, with the body below them."""
     width = reading.width
     usual = [place for place, record in enumerate(records) if len(record.cells) == width]
@@ -77,6 +84,7 @@ def top_of(reading: Reading, records: list[Record]) -> Top:
         width,
         Body(told[1:], width, told[:HEADER_ROWS_MAX]),
         places,
+        bad,
     )
 
 

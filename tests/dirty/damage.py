@@ -66,10 +66,18 @@ def _long(written: Written, place: Place) -> Sequence[Piece] | None:
     return [Piece("record", text, None, "long")]
 
 
+def _may_pair(written: Written, place: Place) -> bool:
+    """Whether a stray quote may close what another opens, with no whole record between: a sound field of many lines."""
+    if written.table.width == 1:
+        return any("quote" in damage for damage in written.damages)
+    before, after = written.pieces[: place.piece], written.pieces[place.piece + 1 :]
+    beside = [next((piece for piece in side if piece.kind == "record"), None) for side in (before[::-1], after)]
+    return any(piece is not None and "quote" in piece.damage for piece in beside)
+
+
 def _quote_within(written: Written, place: Place) -> Sequence[Piece] | None:
-    """A stray quote. In one column a second one may close what the first opens: that is a sound field of many lines."""
     quote = written.writing.quote or '"'
-    if written.table.width == 1 and any("quote" in damage for damage in written.damages):
+    if _may_pair(written, place):
         return None
     return _cell_changed(written, place, "quote within", lambda text, at: text[:at] + quote + text[at:])
 
@@ -116,7 +124,7 @@ def _quote_lost(written: Written, place: Place) -> Sequence[Piece] | None:
     """A quote is gone. Without an escaped one the backslash before it would be text, and the record sound."""
     piece, quote = written.pieces[place.piece], written.writing.quote
     places = [match.start() for match in re.finditer(rf"(?<!\\){quote}", piece.text)] if quote else []
-    if not places:
+    if not places or _may_pair(written, place):
         return None
     at = places[place.inside % len(places)]
     return [Piece("record", piece.text[:at] + piece.text[at + 1 :], None, "quote lost")]

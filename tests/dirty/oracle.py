@@ -118,13 +118,15 @@ class _Comparison:
 
     def _damaged(self, placed: Placed) -> None:
         """Each line of a damaged record is a row as it stands, or covered by a reject."""
-        if placed.first in self.rows and self._is_row(placed):
+        whole = self.rows.get(placed.first)
+        if whole is not None and (whole in self._accepted(placed.piece) or self._is_raw(whole, placed.piece)):
+            self._is_row(placed)
             return
         lines, damage = LINE_END.split(placed.piece.text), f"damage, {placed.piece.damage}"
         for number, text in enumerate(lines, start=placed.first):
             row = self.rows.pop(number, None)
             rest = "\n".join(lines[number - placed.first :])
-            if row is not None and row not in {self._literal(text), self._literal(rest), self._unquoted(text)}:
+            if row is not None and row not in self._as_they_stand(text) | {self._literal(rest)}:
                 raise Broken(f"{damage}, altered on line {number}: {row}")
             if row is None and (self._is_kept(number, text) or self._is_named(placed.piece)):
                 continue
@@ -166,10 +168,11 @@ class _Comparison:
         return False
 
     def _is_kept(self, line: int, text: str) -> bool:
-        """Whether a line is told with the dialect, as a title above the table or a comment."""
+        """Whether lines are told with the dialect, as titles above the table or a comment."""
         titles, comments = self.got.dialect.get("titles", ()), self.got.dialect.get("comments", {})
         kept = {text.strip() for text in (*titles, comments.get(str(line), ""))}  # type: ignore[misc, attr-defined]
-        return text.strip() != "" and any(seen.strip() in kept for seen in self._seen(text))
+        lines = [part for part in LINE_END.split(text) if part.strip()]
+        return lines != [] and all(any(seen.strip() in kept for seen in self._seen(part)) for part in lines)
 
     def _is_named(self, piece: Piece) -> bool:
         """Whether all that stands in a piece is among the names, with its quotes where they are said to be text."""
@@ -222,7 +225,7 @@ class _Comparison:
             self.remarks.add("one column")
             accepted |= set(self._recoded((piece.text,)))
         if piece.damage or piece.cells is None:
-            accepted |= {self._literal(piece.text), self._unquoted(piece.text)}
+            accepted |= self._as_they_stand(piece.text)
         if self.written.writing.delimiter == ", ":
             accepted |= {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in accepted}
         return accepted
@@ -232,6 +235,13 @@ class _Comparison:
         if piece.raw is None or piece.cells is None or not self.got.said or self.encoding in _UNICODE:
             return False
         return [_BEYOND_ASCII.sub("", cell) for cell in row] == [_BEYOND_ASCII.sub("", cell) for cell in piece.cells]
+
+    def _as_they_stand(self, text: str) -> set[Cells]:
+        """The rows that damaged text may be; what was written with a comma and a space may be read with a comma."""
+        rows = {self._literal(text), self._unquoted(text)}
+        if (self.written.writing.delimiter, self.got.dialect["delimiter"]) == (", ", ","):
+            rows.add(tuple(text.split(",")))
+        return rows
 
     def _literal(self, text: str) -> Cells:
         """A record's cells with nothing taken for a quote."""

@@ -80,7 +80,11 @@ def test_each_quote_and_escape_is_found(file: Path, delimiter: str, quote: str, 
         ("a|b|c\n1||3\n2||4\n3|x|5\n", "|"),
         ("a|b|c\n" + "1||3\n" * 9 + "3|x|5\n", "|"),
         ("1||3\n" * 9 + "3|x|5\n", "|"),
-        ("id||id||id\nA|x|A||0\n" + "A||A||0\n" * 6, "||"),
+        ("id||id||id||id\nA|x|A||A||0\n" + "A||A||A||0\n" * 6, "||"),
+        ("id^share^year\n" + "^^1\n" * 9, "^"),
+        ("T^^\n\nid^share^year\n" + "^^1\n" * 9, "^"),
+        ("14.727,1\t\n" * 9 + "4.700,0\n5.181,3\t\tmore\n", "\t"),
+        ("By region; in 1 000\n" * 2 + "a;b;c\n1;2;3\n4;5;6\n7;8;9\n\nd;e\n1;2\n", ";"),
         ("id,id,id\nA000,,0\nA000,,0\nA000,,0\nA000,,0\n", ","),
         ("# do not edit; see the manual\n\nid;;id;;id\nA000;;A000;;0\nA000;;A000;;0\nA000;;A000;;0\n", ";;"),
         ('Total;;Total;;T\nid;;id;;id\nA000;;0;;plain\nA000;;0;;"a; b"\nA000;;0;;"a; b"\n', ";;"),
@@ -102,6 +106,17 @@ def test_a_line_that_names_the_delimiter_is_no_row(file: Path) -> None:
 def test_a_byte_order_mark_and_quotes_are_not_part_of_the_names(file: Path) -> None:
     dialect = judged(file, '\ufeff"year","a ""b"""\n1,2\n')
     assert (dialect.bom, dialect.header, dialect.columns) == (True, ("year", 'a "b"'), ("year", 'a_"b"'))
+
+
+def test_titles_and_a_second_table_of_one_width_do_not_hide_the_first(file: Path) -> None:
+    dialect = judged(file, "By region; in 1 000\n" * 2 + "a;b;c\n1;2;3\n4;5;6\n7;8;9\n\nd;e\n1;2\n")
+    assert (dialect.header, dialect.first_line) == (("a", "b", "c"), 4)
+
+
+def test_a_record_that_could_not_be_decoded_is_no_header(file: Path) -> None:
+    rows = "".join(f"{number}.137,1;see\n" for number in range(10, 30))
+    dialect = judged(file, "Größe;\n1".encode() + b"\xff\xfe.137,1;see\n" + ("ü" + rows).encode())
+    assert (dialect.header, dialect.first_line) == (("Größe", ""), 2)
 
 
 def test_the_encoding_is_that_of_the_landed_file(file: Path) -> None:

@@ -115,6 +115,11 @@ def test_one_odd_byte_after_five_megabytes_is_found_and_its_line_known(tmp_path:
     assert text.notices == ("line 500001 holds bytes that are not UTF-8: their records are set aside",)
 
 
+def test_spaces_within_numbers_do_not_hide_the_code_page(tmp_path: Path) -> None:
+    rows = "".join(f"{number}\u00a0736,8\t3\u00a0442,6\r" for number in range(2, 20))
+    assert read(tmp_path, f"Доля\tзначение\r{rows}".encode("cp1251")).encoding == "cp1251"
+
+
 def test_one_odd_byte_in_plain_ascii_is_taken_for_a_code_page(tmp_path: Path) -> None:
     rows = "1;abc;3\n" * 700_000
     text = read(tmp_path, rows.encode() + b"2;caf\xe9;4\n")
