@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lake.promote.declare import Job
 
-_TOLD = {"description", "owner"}
+TOLD = {"description", "owner", "units", "pii", "timeout"}
+"""What a declaration tells of a table, or of its making, and what does not make it."""
 
 
 def digest(*parts: str) -> str:
@@ -51,8 +52,11 @@ def _drop_other_jobs(tree: ast.Module, line: int) -> None:
 
 
 def _is_job(node: ast.FunctionDef) -> bool:
-    called = [each.func for each in node.decorator_list if isinstance(each, ast.Call)]
-    return any(getattr(func, "id", getattr(func, "attr", "")) == "job" for func in called)
+    return any(_declares(each) for each in node.decorator_list if isinstance(each, ast.Call))
+
+
+def _declares(call: ast.Call) -> bool:
+    return getattr(call.func, "id", getattr(call.func, "attr", "")) == "job"
 
 
 def _first_line(node: ast.FunctionDef) -> int:
@@ -84,5 +88,7 @@ class _Essence(ast.NodeTransformer):
             return None
         return self.generic_visit(node)
 
-    def visit_keyword(self, node: ast.keyword) -> ast.AST | None:
-        return None if node.arg in _TOLD else self.generic_visit(node)
+    def visit_Call(self, node: ast.Call) -> ast.AST | None:
+        if _declares(node):
+            node.keywords = [each for each in node.keywords if each.arg not in TOLD]
+        return self.generic_visit(node)

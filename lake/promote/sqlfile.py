@@ -2,72 +2,133 @@
 
 -- mode: upsert
 -- key: carrier, month
+-- depends: silver.flights by key carrier, month
 -- expect: not_null(carrier)
 -- expect: references(carrier, silver.airlines, carrier) warn
 -- expect: rule(positive, flights > 0) quarantine
+-- units: mean_dep_delay = minutes
+-- timeout: 30 min
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import polars as pl
 import sqlglot
-from polars.exceptions import PolarsError
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from catalog.errors import UsageError
 from catalog.zones import TableName
-from lake.promote import expect
-from lake.promote.declare import Job, Query, check, parse_mode
-from lake.promote.digest import digest
-from lake.promote.expect import Expectation
+from lake.promote.declare import Job, Mode, Query, check, parse_mode
+from lake.promote.dependent import Dependence, by_key, by_row, whole
+from lake.promote.digest import TOLD, digest
+from lake.promote.durations import duration
 from lake.promote.names import listed, nearest, shown
+from lake.promote.sqlrules import read_expectation
 
-_KEYS = ("mode", "key", "expect", "description", "owner")
 _LINE = re.compile(r"--\s*(\w+)\s*:\s*(.*)")
-_EXPECTATION = re.compile(r"(\w+)\((.*)\)\s*(\w+)?")
-_EXPECTATIONS = {
-    "not_null": "not_null(column)",
-    "unique": "unique(column, column)",
-    "in_set": "in_set(column, value, value)",
-    "references": "references(column, zone.table, column)",
-    "rule": "rule(name, condition)",
-}
+_DEPENDS = re.compile(
+    r"(?P<source>\w+\.\w+)\s+(?:(?P<row>by\s+row)|by\s+key\s+(?P<columns>.*\w.*)|whole)", re.IGNORECASE
+)
 
 
 def read_job(path: Path) -> Job:
     """Read ``jobs/<zone>/<name>.sql``; raises `UsageError` with the file and the line for what cannot be a job."""
     text = path.read_text(encoding="utf-8")
     at = 1
-    declared: dict[str, list[str]] = {name: [] for name in _KEYS}
-    rules: list[Expectation] = []
+    said: dict[str, list[str]] = {name: [] for name in _READERS}
+    read: dict[str, list[Any]] = {name: [] for name in _READERS}
     try:
         for line, name, value in _front(text):
             at = line
-            declared[_known(name, value)].append(value)
-            if name == "expect":
-                rules.append(_expectation(value))
+            said[_known(name, value)].append(value)
+            read[name].append(_READERS[name](value))
+            if name in _ONCE and len(read[name]) > 1:
+                raise UsageError(f"{name} is said twice", next="take one of the two out")
         at = 1
         query, tables = parse_query(text)
-        made = Job(
-            table=TableName.parse(f"{path.parent.name}.{path.stem}"),
-            body=Query(text, tables),
-            mode=parse_mode("".join(declared["mode"]) or "replace"),
-            key=tuple(_split(",".join(declared["key"]))),
-            expect=tuple(rules),
-            description=" ".join(declared["description"]),
-            owner=" ".join(declared["owner"]),
-            path=path,
-            line=1,
-            code=digest(query, *(f"{name}={value}" for name in ("mode", "key", "expect") for value in declared[name])),
-        )
+        code = digest(query, *(f"{name}={value}" for name in said if name not in TOLD for value in said[name]))
+        made = _job(path, Query(text, tables), read, code)
         check(made)
     except UsageError as error:
         raise UsageError(f"{shown(path)}:{getattr(error, 'line', at)}: {error.what}", next=error.next) from None
     return made
+
+
+def _job(path: Path, query: Query, read: Mapping[str, list[Any]], code: str) -> Job:
+    """The job that the front's values declare, one after another as they were read."""
+
+    def columns(name: str) -> tuple[str, ...]:
+        return tuple(column for part in read[name] for column in part)
+
+    def one(name: str, otherwise: Any) -> Any:
+        return read[name][0] if read[name] else otherwise
+
+    return Job(
+        table=TableName.parse(f"{path.parent.name}.{path.stem}"),
+        body=query,
+        mode=one("mode", Mode.REPLACE),
+        key=columns("key"),
+        sequence=one("sequence", ""),
+        deletes=one("deletes", ""),
+        partition_by=columns("partition_by"),
+        depends=dict(read["depends"]),
+        expect=tuple(read["expect"]),
+        origin=columns("origin"),
+        description=" ".join(read["description"]),
+        owner=" ".join(read["owner"]),
+        units={column: unit for part in read["units"] for column, unit in part.items()},
+        pii=columns("pii"),
+        timeout_seconds=one("timeout", None),
+        path=path,
+        line=1,
+        code=code,
+    )
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _dependence(text: str) -> tuple[TableName, Dependence]:
+    """Read ``bronze.sales by row``, ``bronze.sales by key shop, day`` or ``bronze.sales whole``."""
+    match = _DEPENDS.fullmatch(text)
+    if match is None:
+        raise UsageError(f"not a dependence: {text!r}", next="write bronze.sales by row, by key shop, day, or whole")
+    source = TableName.parse(match["source"].lower())
+    if match["columns"]:
+        return source, by_key(*_split(match["columns"]))
+    return source, by_row() if match["row"] else whole()
+
+
+def _units(text: str) -> dict[str, str]:
+    """Read ``euros = EUR, distance = miles``."""
+    pairs = [part.partition("=") for part in _split(text)]
+    if not all(column.strip() and unit.strip() for column, _, unit in pairs):
+        raise UsageError(f"not units: {text!r}", next="write column = unit, column = unit")
+    return {column.strip(): unit.strip() for column, _, unit in pairs}
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "mode": parse_mode,
+    "key": _split,
+    "sequence": str,
+    "deletes": str,
+    "partition_by": _split,
+    "depends": _dependence,
+    "expect": read_expectation,
+    "origin": _split,
+    "description": str,
+    "owner": str,
+    "units": _units,
+    "pii": _split,
+    "timeout": lambda text: duration(text).total_seconds(),
+}
+"""What the comment at the front may say, and how each is read."""
+
+_ONCE = {"mode", "sequence", "deletes", "timeout"}
 
 
 class QueryRefused(UsageError):
@@ -134,58 +195,11 @@ def _front(text: str) -> Iterator[tuple[int, str, str]]:
         if line.strip() and not line.startswith("--"):
             return
         match = _LINE.match(line)
-        if match is not None and nearest(match[1].lower(), _KEYS, cutoff=0.7):
+        if match is not None and nearest(match[1].lower(), _READERS, cutoff=0.7):
             yield number, match[1].lower(), match[2].strip()
 
 
 def _known(name: str, value: str) -> str:
-    if name not in _KEYS:
-        raise UsageError(f"no declaration {name!r}", next=f"write -- {nearest(name, _KEYS)}: {value}")
+    if name not in _READERS:
+        raise UsageError(f"no declaration {name!r}", next=f"write -- {nearest(name, _READERS)}: {value}")
     return name
-
-
-def _expectation(text: str) -> Expectation:
-    match = _EXPECTATION.fullmatch(text)
-    if match is None or match[1] not in _EXPECTATIONS:
-        near = nearest(match[1] if match else text, _EXPECTATIONS)
-        known = f"the nearest is {near}" if near else f"one of {listed(_EXPECTATIONS)}"
-        raise UsageError(f"not an expectation: {text!r}", next=f"write not_null(column) or the like; {known}")
-    name, arguments, action = match[1], match[2], match[3] or "fail"
-    parts = _split(arguments)
-    try:
-        return _made(name, arguments, parts, action)
-    except (IndexError, ValueError, PolarsError) as error:
-        raise UsageError(f"not an expectation: {text!r} ({error})", next=f"write {_EXPECTATIONS[name]}") from None
-
-
-def _made(name: str, arguments: str, parts: list[str], action: str) -> Expectation:
-    match name:
-        case "not_null":
-            (column,) = parts
-            return expect.not_null(column, action=action)
-        case "unique":
-            return expect.unique(*parts, action=action)
-        case "in_set":
-            return expect.in_set(parts[0], list(map(_value, parts[1:])), action=action)
-        case "references":
-            column, table, target = parts
-            return expect.references(column, table, target, action=action)
-        case _:
-            title, comma, condition = arguments.partition(",")
-            if not comma:
-                raise ValueError("rule takes a name and a condition")
-            return expect.rule(title.strip(), pl.sql_expr(condition), action=action)
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _value(text: str) -> int | float | str:
-    """A value of a list: a number, else text, with quotes or without."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip("'")

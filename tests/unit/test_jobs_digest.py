@@ -7,7 +7,7 @@ import pytest
 from lake.promote.find import read_jobs
 
 BEFORE = '''import polars as pl
-from lake import Source, job
+from lake import Source, by_row, job
 
 LIMIT = 3
 
@@ -39,6 +39,8 @@ def codes(folder: Path, name: str, text: str) -> dict[str, str]:
         ("return helper(rows)", "return helper(  rows  )  # now with space", ""),
         ('"""All."""', '"""Every one."""', ""),
         ('description="first"', 'description="second", owner="me"', ""),
+        ('description="first"', 'units={"n": "EUR"}, pii=["n"], timeout="1 h"', ""),
+        ('description="first"', 'depends={"bronze.rows": by_row()}', "a"),
         ("LIMIT = 3", "\n\nLIMIT = 3", ""),
         ("    return rows\n", "    return rows.tail(1)\n", "b"),
         ('@job("silver.b")', '@job("silver.b", key=["n"])', "b"),
@@ -51,6 +53,12 @@ def test_python_by_meaning(tmp_path: Path, old: str, new: str, changed: str) -> 
     assert old in BEFORE
     before, after = codes(tmp_path, "x.py", BEFORE), codes(tmp_path, "x.py", BEFORE.replace(old, new))
     assert "".join(name for name in "ab" if before[f"silver.{name}"] != after[f"silver.{name}"]) == changed
+
+
+def test_arguments_of_other_calls_have_meaning_whatever_their_name(tmp_path: Path) -> None:
+    calls = BEFORE.replace("return helper(rows)", 'return convert(rows, units="{}")')
+    one, other = (codes(tmp_path, "x.py", calls.replace("{}", unit)) for unit in ("miles", "km"))
+    assert one["silver.a"] != other["silver.a"]
 
 
 def test_a_job_that_another_one_calls_counts_for_both(tmp_path: Path) -> None:
