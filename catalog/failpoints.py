@@ -6,6 +6,8 @@ Nothing is armed in production: `reach` calls what a test has put into ``armed``
 from collections.abc import Callable
 
 POINTS = (
+    "epoch.settled",
+    "landing.listed",
     "manifest.created",
     "delivery.archived",
     "outcome.created",

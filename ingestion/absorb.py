@@ -88,6 +88,16 @@ class Absorber:
             rejects=rejects,
         )
 
+    def adopt(self, entries: Sequence[Entry]) -> Account:
+        """The account of a batch that an older lake committed: nothing is read. Raises `StoreError`.
+
+        Its rows are in the table, and those whose place they took are gone; what it rejected waits.
+        """
+        for entry in entries:
+            self._remember(entry)
+        rejects = self._set_aside.upload(self._tables.objects)
+        return Account(shares={}, leaving=(), settled=self._settled, entries=tuple(entries), rejects=rejects)
+
     def _with_twins(self, entries: Sequence[Entry]) -> list[Entry]:
         """The entries, with a notice where the same bytes came in under another name before."""
         hashes = {e.sha256 for e in entries if e.fate == Fate.INGESTED and e.sha256 is not None}

@@ -72,6 +72,11 @@ def decode(body: bytes) -> Account:
     )
 
 
+def entries_of_format_1(body: bytes) -> tuple[Entry, ...]:
+    """The entries of an attempt of an older lake, whose commit names the attempt that counts. Raises `UsageError`."""
+    return tuple(map(_entry, opened(body, newest=1, what="the account of an older lake's batch")["entries"]))
+
+
 def _share(values: dict[str, Any]) -> Share:
     files = tuple((str(path), int(size_bytes)) for path, size_bytes in values["files"])
     return Share(schema_of(values["schema"]), files, values["columns"])

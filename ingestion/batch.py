@@ -2,7 +2,9 @@
 
 Anyone may do any of it again, two at a time even, and may die between any two requests. What makes it happen once: the
 manifest, the outcome, the account and the done mark are created only where there is none; the commit to each table of
-bronze is a compare-and-set that carries the batch's name; a delivery leaves landing by its version id, after that.
+bronze is a compare-and-set that carries the batch's name; a delivery leaves landing by its version id, after that. And
+two ingesters that route files in different ways take none twice: who agrees on an outcome looks first whether the
+routing epoch is still that of the manifest, which is there by then; where it is not, the batch is void.
 Two attempts may read differently, since a worker's limits may strike one of them: the account says which one counts.
 """
 
@@ -27,10 +29,12 @@ from ingestion import account, landing
 from ingestion.absorb import Absorber, Heads
 from ingestion.account import Account, Share
 from ingestion.manifest import Delivery, Manifest, Outcome
+from ingestion.routing import newest_epoch
 
-ARCHIVED, WITHDRAWN = "archived", "withdrawn"
+ARCHIVED, WITHDRAWN, VOID = "archived", "withdrawn", "void"
 
-FORMAT = 2
+FORMAT = 3
+"""Format 2 knew no batches that are void."""
 
 LOOKS_MAX = 10
 LOOK_SECONDS = 0.05
@@ -44,6 +48,7 @@ class Finished:
     manifest: Manifest
     versions: Mapping[TableName, int]
     entries: tuple[Entry, ...]
+    is_void: bool = False
 
 
 class Finisher:
@@ -61,26 +66,39 @@ class Finisher:
     def finish(self, manifest: Manifest) -> Finished:
         """Do what is left to do of a batch. Raises `StoreError`: then it may be called again, by anyone."""
         outcome = self._agree(manifest)
+        finished = Finished(manifest, {}, (), is_void=True) if outcome.is_void else self._take_in(manifest, outcome)
+        self._objects.create(Zone.CATALOG, manifest.object("done"), stored({}, version=FORMAT))
+        reach("batch.done")
+        return finished
+
+    def _take_in(self, manifest: Manifest, outcome: Outcome) -> Finished:
         agreed = self._read(manifest, outcome)
         versions = self._commit_all(manifest, agreed)
         self._record(manifest, agreed)
         self._clear(manifest, outcome)
-        self._objects.create(Zone.CATALOG, manifest.object("done"), stored({}, version=FORMAT))
-        reach("batch.done")
         return Finished(manifest, versions, agreed.entries)
 
     def _agree(self, manifest: Manifest) -> Outcome:
         """Archive what can be archived, and create the outcome; whoever is first says which deliveries it holds."""
         key = manifest.object("outcome.json")
         if not self._objects.exists(Zone.CATALOG, key):
-            with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
-                found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
-            fates = _in_order(manifest.deliveries, found)
+            is_void = self._is_outdated(manifest)
+            fates = [] if is_void else self._archive_all(manifest)
             outcome = {which: [i for i, fate in enumerate(fates) if fate == which] for which in (ARCHIVED, WITHDRAWN)}
-            self._objects.create(Zone.CATALOG, key, stored(outcome, version=FORMAT))
+            self._objects.create(Zone.CATALOG, key, stored(outcome | {VOID: is_void}, version=FORMAT))
             reach("outcome.created")
         agreed = opened(self._objects.get(Zone.CATALOG, key), newest=FORMAT, what="a batch's outcome")
-        return Outcome(tuple(agreed[ARCHIVED]), tuple(agreed[WITHDRAWN]))
+        return Outcome(tuple(agreed[ARCHIVED]), tuple(agreed[WITHDRAWN]), agreed.get(VOID, False))
+
+    def _is_outdated(self, manifest: Manifest) -> bool:
+        """Whether files are routed in another way by now. What is read again or taken back has no way to go."""
+        is_routed = any(delivery.is_landed for delivery in manifest.deliveries)
+        return is_routed and newest_epoch(self._objects) != manifest.epoch
+
+    def _archive_all(self, manifest: Manifest) -> list[str | None]:
+        with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
+            found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
+        return _in_order(manifest.deliveries, found)
 
     def _archive(self, manifest: Manifest, index: int) -> str | None:
         """Copy one delivery: archived; withdrawn where a fresh listing lacks it; None where it is listed and hides."""
@@ -106,10 +124,21 @@ class Finisher:
         key = manifest.object("account.json")
         if not self._objects.exists(Zone.CATALOG, key):
             heads = bronze_heads(self._tables, manifest.dataset)
-            made = self._absorber(manifest, heads).absorb(outcome)
+            absorber = self._absorber(manifest, heads)
+            done = self._committed_by_format_1(manifest, heads)
+            made = absorber.absorb(outcome) if done is None else absorber.adopt(done)
             self._objects.create(Zone.CATALOG, key, account.encode(made))
             reach("account.created")
         return account.decode(self._objects.get(Zone.CATALOG, key))
+
+    def _committed_by_format_1(self, manifest: Manifest, heads: Heads) -> tuple[Entry, ...] | None:
+        """What an older lake committed of the batch, where it died after that: its commits came before any account."""
+        head = heads.get("")
+        if head is None:
+            return None
+        made = self._tables.find_operation(head, manifest.name, after=manifest.versions.get(head.name.name, -1))
+        told = None if made is None else made.metadata.get("account")
+        return None if told is None else account.entries_of_format_1(self._objects.get(Zone.CATALOG, str(told)))
 
     def _commit_all(self, manifest: Manifest, agreed: Account) -> dict[TableName, int]:
         """Make the batch's commit to each table that it has a share of, or that holds rows which leave."""

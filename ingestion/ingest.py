@@ -13,15 +13,19 @@ from catalog.errors import Conflict
 from catalog.failpoints import reach
 from catalog.objects import Sequence, require_versions
 from catalog.tables import Tables
-from catalog.zones import Zone, dataset_of
+from catalog.zones import Zone
 from ingestion import landing
 from ingestion.absorb import Absorber, Read, Workshop
 from ingestion.batch import Finished, Finisher, bronze_heads
 from ingestion.manifest import Delivery, Manifest, datasets_begun, decode, encode, manifests, now
 from ingestion.options import DatasetPolicy
 from ingestion.parser import Parser, ParserLimits
+from ingestion.routing import SAME_PATTERNS, Routes, settle_epoch
 
 ROUNDS_MAX = 1000
+
+VOID_ROUNDS_MAX = 5
+"""After so many rounds in a row in which another ingester's patterns made batches void, somebody has to be told."""
 
 Told = Read | Finished
 
@@ -30,15 +34,15 @@ Told = Read | Finished
 class Policy:
     """How files are taken in: the parser's limits, and what becomes of each dataset's files.
 
-    ``dataset_of`` gives the dataset that a landing key belongs to. ``scratch`` is a folder for files in work, some
-    hundred megabytes beside the largest raw file; None: one of the system's. ``run`` names the run that this is a part
-    of. ``parser`` is one that stays; None: each ingest has its own, which goes with it.
+    ``routes`` say which dataset a landing key belongs to. ``scratch`` is a folder for files in work, some hundred
+    megabytes beside the largest raw file; None: one of the system's. ``run`` names the run that this is a part of.
+    ``parser`` is one that stays; None: each ingest has its own, which goes with it.
     """
 
     limits: ParserLimits
     datasets: Mapping[str, DatasetPolicy] = field(default_factory=dict)
     default: DatasetPolicy = field(default_factory=DatasetPolicy)
-    dataset_of: Callable[[str], str] = dataset_of
+    routes: Routes = field(default_factory=Routes)
     wait_s_max: float = 2.0
     scratch: Path | None = None
     run: str = ""
@@ -55,31 +59,54 @@ def ingest(
     """Take everything in landing (or of some datasets) into bronze, once; the batches that were finished on the way.
 
     Safe to run twice at a time and to kill. ``told`` hears of each delivery as it is read and of each batch as it is
-    done. Raises `UnsafeStore` where landing keeps no versions, and `StoreError`; what was committed before stands.
+    done. Raises `UnsafeStore` where landing keeps no versions, `StoreError`, and `Conflict` where others at work go by
+    other routes; what was committed before stands.
     """
     require_versions(tables.objects)
     wanted = tuple(datasets)
     finished: list[Finished] = []
     with _finisher(tables, policy, told) as finisher:
         seen: set[Delivery] = set()
+        void_rounds = 0
         for _ in range(ROUNDS_MAX):
+            # First: a manifest that is not there yet when we look through them is made void by this.
+            epoch = settle_epoch(tables.objects, policy.routes)
+            reach("epoch.settled")
             numbers: dict[str, int] = {}
             for dataset in datasets_begun(tables.objects):
                 # Also those that are not wanted: what another dataset's open batch holds may be routed to a wanted one
                 # by now, or be its own again since a pattern went, and is not to come twice.
                 numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
                 finished += _tell(done, told)
-            found = landing.find(tables.objects, wanted, policy.dataset_of)
+            found = landing.find(tables.objects, wanted, policy.routes.dataset_of)
+            reach("landing.listed")
             plans = {dataset: landing.first(deliveries) for dataset, deliveries in found.items()}
             fresh = {dataset: planned for dataset, planned in plans.items() if not seen.issuperset(planned)}
             if not fresh:
                 break
+            is_void = False
             for dataset, planned in fresh.items():
-                plan = _plan(tables, policy, dataset, numbers.get(dataset, 0) + 1, planned)
+                plan = _plan(tables, policy, dataset, numbers.get(dataset, 0) + 1, planned, epoch)
                 done = _take(tables, finisher, plan)
-                seen.update(*(batch.manifest.deliveries for batch in done))
-                finished += _tell(done, told)
+                kept = _tell(done, told)
+                # What a void batch held is as new as before, and more batches of this epoch would be void, too.
+                seen.update(*(batch.manifest.deliveries for batch in kept))
+                finished += kept
+                is_void = len(kept) < len(done)
+                if is_void:
+                    break
+            void_rounds = void_rounds + 1 if is_void else 0
+            if void_rounds == VOID_ROUNDS_MAX:
+                raise _at_odds(fresh)
     return finished
+
+
+def _at_odds(datasets: Iterable[str]) -> Conflict:
+    return Conflict(
+        f"another ingester is at work that routes landing files by other patterns: {VOID_ROUNDS_MAX} times in a row a "
+        f"batch of {' or '.join(datasets)} was given up, lest a file is taken twice",
+        next=SAME_PATTERNS,
+    )
 
 
 def retake(
@@ -107,9 +134,11 @@ def retake(
 
 
 def _tell(done: list[Finished], told: Callable[[Told], None]) -> list[Finished]:
-    for batch in done:
+    """Those of the batches that are not void, each told."""
+    kept = [batch for batch in done if not batch.is_void]
+    for batch in kept:
         told(batch)
-    return done
+    return kept
 
 
 @contextmanager
@@ -150,11 +179,13 @@ def _was_finished(finisher: Finisher, manifest: Manifest, wait_s_max: float) -> 
     return False
 
 
-def _plan(tables: Tables, policy: Policy, dataset: str, number: int, deliveries: tuple[Delivery, ...]) -> Manifest:
+def _plan(
+    tables: Tables, policy: Policy, dataset: str, number: int, deliveries: tuple[Delivery, ...], epoch: int = 0
+) -> Manifest:
     """A batch of these deliveries, on the dataset's tables as they are.
 
     ``number`` was looked up before landing was listed: had another batch been finished in between, it would have this
-    number, and so nothing that it took can be in the plan.
+    number, and so nothing that it took can be in the plan. ``epoch`` was settled before that.
     """
     heads = bronze_heads(tables, dataset)
     return Manifest(
@@ -164,6 +195,7 @@ def _plan(tables: Tables, policy: Policy, dataset: str, number: int, deliveries:
         versions={head.name.name: head.version for head in heads.values()},
         begun_at=now(),
         policy=policy.of(dataset),
+        epoch=epoch,
         run=policy.run,
     )
 

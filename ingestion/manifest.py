@@ -15,8 +15,8 @@ from catalog.objects import ObjectStore, VersionInfo
 from catalog.zones import Zone
 from ingestion.options import DatasetPolicy
 
-FORMAT = 2
-"""Format 1 knew one table a dataset, and of its policy ``on_correction`` only."""
+FORMAT = 3
+"""Format 2 knew no epochs; format 1 one table a dataset, and of its policy ``on_correction`` only."""
 
 Patches: TypeAlias = Mapping[str, Mapping[int, str]]
 """What a person mended of a delivery: by file, as rows name it in ``_file``, and by line, the record's new text."""
@@ -66,8 +66,9 @@ class Manifest:
     """Batch ``number`` of a dataset: created once, finished by anyone, any number of times.
 
     ``versions`` are those of the dataset's tables when it was begun, by table; ``policy`` is the dataset's at that
-    time: whoever finishes the batch keeps to it. ``run`` names the run that began it. ``begun_by`` and ``begun_at``
-    decide nothing: they let a second ingester wait a little before it helps.
+    time: whoever finishes the batch keeps to it. ``epoch`` is the routing epoch that it was planned in. ``run`` names
+    the run that began it. ``begun_by`` and ``begun_at`` decide nothing: they let a second ingester wait a little before
+    it helps.
     """
 
     dataset: str
@@ -76,6 +77,7 @@ class Manifest:
     versions: Mapping[str, int]
     begun_at: datetime
     policy: DatasetPolicy
+    epoch: int = 0
     run: str = ""
     begun_by: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
@@ -113,10 +115,14 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch's deliveries, by index: archived, or withdrawn by then. What is neither comes again."""
+    """What became of a batch's deliveries, by index: archived, or withdrawn by then. What is neither comes again.
+
+    All of a batch that ``is_void`` does: files were routed in another way before it was agreed on.
+    """
 
     archived: tuple[int, ...]
     withdrawn: tuple[int, ...]
+    is_void: bool = False
 
 
 def manifests(dataset: str) -> str:

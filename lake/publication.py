@@ -101,7 +101,7 @@ def policy_of(settings: Settings) -> Policy:
         limits=limits_of(settings),
         datasets={dataset: settings.policy(dataset) for dataset in settings.datasets},
         default=settings.policy(""),
-        dataset_of=settings.routes().dataset_of,
+        routes=settings.routes(),
     )
 
 

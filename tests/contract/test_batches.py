@@ -12,6 +12,7 @@ from catalog.zones import TableName, Zone
 from ingestion import landing
 from ingestion.manifest import Manifest, encode, manifests, now
 from ingestion.options import DatasetPolicy
+from ingestion.retake import Replay, replay
 from lake.heads import read_heads
 from tests.faults.bench import Bench
 from tests.faults.checks import check_once
@@ -88,8 +89,8 @@ def test_a_batch_of_a_newer_format_is_left_alone(bench: Bench, name: str) -> Non
     failpoints.armed = None
     (found,) = [o for o in bench.objects.list_objects(Zone.CATALOG, "batches/a/00000001/") if name in o.key]
     body = json.loads(bench.objects.get(Zone.CATALOG, found.key))
-    bench.objects.put(Zone.CATALOG, found.key, json.dumps(body | {"format": 3}).encode())
-    with pytest.raises(UsageError, match="format 3"):
+    bench.objects.put(Zone.CATALOG, found.key, json.dumps(body | {"format": 4}).encode())
+    with pytest.raises(UsageError, match="format 4"):
         bench.ingest()
     assert len(bench.landing()) == 1
     bench.objects.put(Zone.CATALOG, found.key, json.dumps(body).encode())
@@ -136,3 +137,50 @@ def test_a_batch_has_an_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     assert [len(batch.entries) for batch in finished] == [3, 3]
     assert bench.rows("a").filter(bench.rows("a")["_file"] == "a/2.csv")["v"].to_list() == ["new"]
     check_once(bench)
+
+
+@pytest.mark.usefixtures("disarmed")
+def test_what_an_older_lake_committed_is_what_it_read(bench: Bench) -> None:
+    """A batch of format 1 that died after its commit: today's reading would differ, and its own account counts."""
+    dirty = b"k,v\n" + b"1,good\n" * 30 + b"short\n"
+    strict = Bench(bench.endpoint, bad_rows_max=0)
+    bench.drop("a/wait.csv", dirty)
+    strict.ingest()
+    bench.drop("a/wait.csv", OLD)
+    bench.drop("a/y.csv", dirty)
+    die_at("bronze.committed")
+    with pytest.raises(Died):
+        strict.ingest()
+    failpoints.armed = None
+    make_format_1(bench, 2, {"a": 0})
+    bench.ingest()
+    assert bench.fates("a") == [("wait.csv", "rejected"), ("wait.csv", "ingested"), ("y.csv", "rejected")]
+    assert bench.rows("a").select("_file", "v").rows() == [("a/wait.csv", "old")]
+    assert bench.quarantine().select("file", "status").rows() == [("a/wait.csv", "done"), ("a/y.csv", "waiting")]
+    assert bench.landing() == []
+    replay(bench.tables, bench.policy, [Replay(bench.ledger("a")[-1].delivery)])
+    assert bench.rows("a").height == 31
+
+
+def make_format_1(bench: Bench, number: int, versions: dict[str, int]) -> None:
+    """Write a batch that died after its commit as an older lake did: each attempt's account, named by the commit."""
+    key, batch = f"manifests/a/{number:020d}.json", f"batches/a/{number:08d}"
+    manifest = json.loads(bench.objects.get(Zone.CATALOG, key))
+    kept = {name: manifest[name] for name in ("dataset", "number", "begun_at", "begun_by", "deliveries")}
+    policy = {"bronze_version": versions["a"], "on_correction": manifest["policy"]["on_correction"]}
+    put_json(bench, Zone.CATALOG, key, kept | policy | {"format": 1})
+    outcome = json.loads(bench.objects.get(Zone.CATALOG, f"{batch}/outcome.json"))
+    put_json(bench, Zone.CATALOG, f"{batch}/outcome.json", {**outcome, "format": 1})
+    account = json.loads(bench.objects.get(Zone.CATALOG, f"{batch}/account.json"))
+    put_json(bench, Zone.CATALOG, f"{batch}/account-1.json", {"format": 1, "entries": account["entries"]})
+    bench.objects.delete(Zone.CATALOG, f"{batch}/account.json")
+    commit = f"tables/a/_delta_log/{versions['a'] + 1:020d}.json"
+    actions = [json.loads(line) for line in bench.objects.get(Zone.BRONZE, commit).splitlines()]
+    [info] = [action["commitInfo"] for action in actions if "commitInfo" in action]
+    info["lake.details"] |= {"format": 1, "account": f"{batch}/account-1.json"}
+    bench.objects.put(Zone.BRONZE, commit, "\n".join(map(json.dumps, actions)).encode())
+
+
+def put_json(bench: Bench, zone: Zone, key: str, value: dict[str, object]) -> None:
+    """Write an object over."""
+    bench.objects.put(zone, key, json.dumps(value).encode())

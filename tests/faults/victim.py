@@ -8,12 +8,16 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 
 from catalog import failpoints
+from catalog.errors import Conflict
 from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Tables
 from ingestion.ingest import ingest
+from ingestion.routing import Routes
 from tests.faults.bench import policy
 
 SECONDS_MAX = 120
@@ -35,11 +39,20 @@ def dies_at(point: str | None, time: int) -> Callable[[str], None]:
 
 
 def _ingest(
-    endpoint: Endpoint, on_correction: str, armed: tuple[str | None, int] | None, datasets: tuple[str, ...]
+    endpoint: Endpoint,
+    on_correction: str,
+    armed: tuple[str | None, int] | None,
+    datasets: tuple[str, ...],
+    routes: Routes | None,
 ) -> None:
     if armed is not None:
         failpoints.armed = dies_at(*armed)
-    ingest(Tables(ObjectStore(endpoint)), policy(on_correction), datasets)
+    tables = Tables(ObjectStore(endpoint))
+    if routes is None:
+        ingest(tables, policy(on_correction), datasets)
+        return
+    with suppress(Conflict):
+        ingest(tables, replace(policy(on_correction), routes=routes), datasets)
 
 
 def start_ingest(
@@ -47,9 +60,13 @@ def start_ingest(
     on_correction: str = "replace",
     armed: tuple[str | None, int] | None = None,
     datasets: tuple[str, ...] = (),
+    routes: Routes | None = None,
 ) -> ForkServerProcess:
-    """An ingest in a process of its own, that dies at the n-th reach of a point where ``armed`` says so."""
-    process = _context.Process(target=_ingest, args=(endpoint, on_correction, armed, datasets), daemon=True)
+    """An ingest in a process of its own, that dies at the n-th reach of a point where ``armed`` says so.
+
+    One with ``routes`` expects others of other routes, and ends without a word where these were always first.
+    """
+    process = _context.Process(target=_ingest, args=(endpoint, on_correction, armed, datasets, routes), daemon=True)
     process.start()
     return process
 

@@ -46,6 +46,7 @@ manifests = st.builds(
     versions=st.dictionaries(st.text(), st.integers(0)),
     begun_at=times,
     policy=policies,
+    epoch=st.integers(0),
     run=st.text(),
 )
 
@@ -66,8 +67,8 @@ def test_names_sort_as_batches_and_deliveries_do(one: Manifest, other: Manifest)
 
 def test_a_plan_of_a_newer_lake_is_refused() -> None:
     """An older lake does not guess what a newer one meant."""
-    body = json.loads(encode(Manifest("a", 1, (), {}, BEGUN, DatasetPolicy()))) | {"format": 3}
-    with pytest.raises(UsageError, match="format 3"):
+    body = json.loads(encode(Manifest("a", 1, (), {}, BEGUN, DatasetPolicy()))) | {"format": 4}
+    with pytest.raises(UsageError, match="format 4"):
         decode(json.dumps(body).encode())
 
 
