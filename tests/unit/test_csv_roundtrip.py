@@ -206,6 +206,13 @@ def test_a_note_below_the_table_is_rejected(folder: Path) -> None:
     assert (rejects(found), frame.height) == ([(3, "footer", "Source: survey,,")], 1)
 
 
+def test_records_above_the_header_of_another_table_are_rejected_and_titles_are_not(folder: Path) -> None:
+    above = b"Stand: 2024-05-01\nn;v;w\n1;2;3\n4;5;6\n\n"
+    found, frame = read(folder, above + b"id;x\nA;1\nB;2\nC;3\nD;4\nE;5\n")
+    assert (found.header, frame.height) == (("id", "x"), 5)
+    assert [(line, record) for line, _, record in rejects(found)] == [(3, "1;2;3"), (4, "4;5;6")]
+
+
 @pytest.mark.parametrize("damage", [b"4,5,6\n", b"a,b\n", b'4,"x"y\n', b"4,\0\n", b"\n"])
 def test_a_file_that_does_not_pass_the_gate_is_read_to_the_same_rows(folder: Path, damage: bytes) -> None:
     """But for one damaged record in its midst, which is rejected, or a blank line."""
