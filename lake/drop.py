@@ -1,8 +1,9 @@
 """Putting files into the landing bucket."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from catalog.errors import UsageError
@@ -21,20 +22,30 @@ class Dropped:
     is_new: bool
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """What lies in a folder that is dropped and is no file to drop, and why."""
+
+    path: Path
+    why: str
+
+
 def drop(
     objects: ObjectStore,
     files: Sequence[Path],
     dataset: str | None = None,
-    told: Callable[[Dropped], None] = lambda _: None,
+    told: Callable[[Dropped | LeftOut], None] = lambda _: None,
 ) -> list[Dropped]:
     """Put files into landing as ``<dataset>/<file's name>``; a file that lies there byte for byte is left alone.
 
-    Without a dataset they lie at the root, where a pattern of ``lake.toml`` or their own name says whose they are.
-    Raises `UsageError` where a file is not one or two have the same name, before anything is put; `StoreError`.
+    Of a folder all files below it, as ``<dataset>/<path in the folder>``, but for hidden ones and links that lead out
+    of it. Without a dataset they lie at the root, where a pattern of ``lake.toml``, their folder or their own name says
+    whose they are. Raises `UsageError` where a file is not one or two have the same name, before anything is put;
+    `StoreError`.
     """
     if dataset is not None:
         _require_dataset(dataset)
-    keys = _keys(files, "" if dataset is None else f"{dataset}/")
+    keys = _keys(files, "" if dataset is None else f"{dataset}/", told)
     dropped = []
     for key, path in keys.items():
         is_new = not _lies_there(objects, key, path)
@@ -53,19 +64,45 @@ def _require_dataset(dataset: str) -> None:
         )
 
 
-def _keys(files: Sequence[Path], folder: str) -> dict[str, Path]:
+def _keys(files: Sequence[Path], folder: str, told: Callable[[LeftOut], None]) -> dict[str, Path]:
     keys: dict[str, Path] = {}
-    for path in files:
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "is not there"
-            raise UsageError(f"{path} {what}", next="name the files themselves, as in data/*.csv")
-        key = f"{folder}{path.name}"
-        if "\\" in path.name or not path.name.isprintable():
+    for path, name in chain.from_iterable(_named(path, told) for path in files):
+        key = f"{folder}{name}"
+        if "\\" in name or not name.isprintable():
             raise UsageError(f"the name of {path} has a backslash or a control character", next="rename the file")
         if key in keys:
             raise UsageError(f"{keys[key]} and {path} have the same name", next="rename one, or drop them one by one")
         keys[key] = path
     return keys
+
+
+def _named(path: Path, told: Callable[[LeftOut], None]) -> list[tuple[Path, str]]:
+    """A file with its name, or the files below a folder with their paths in it."""
+    if path.is_file():
+        return [(path, path.name)]
+    if not path.is_dir():
+        raise UsageError(f"{path} is not there, or no file", next="name the files themselves, as in data/*.csv")
+    found = list(_below(path, path.resolve(), told))
+    if not found:
+        raise UsageError(f"{path} is a folder, and no file is in it", next="name a file, or a folder that has some")
+    return [(file, file.relative_to(path).as_posix()) for file in found]
+
+
+def _below(folder: Path, top: Path, told: Callable[[LeftOut], None]) -> Iterator[Path]:
+    """The files in a folder and in those below it, by name; of others it is said why not."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            told(LeftOut(path, "it is hidden"))
+        elif path.is_symlink() and not path.resolve().is_relative_to(top):
+            told(LeftOut(path, "it is a link that leads out of the folder"))
+        elif path.is_symlink() and not path.is_file():
+            told(LeftOut(path, "it is a link, and to no file"))
+        elif path.is_dir():
+            yield from _below(path, top, told)
+        elif path.is_file():
+            yield path
+        else:
+            told(LeftOut(path, "it is no file"))
 
 
 def _lies_there(objects: ObjectStore, key: str, path: Path) -> bool:

@@ -34,13 +34,17 @@ Promote = Callable[[Commit, Mapping[TableName, Snapshot]], tuple[Outcome, ...]]
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did: the batches that it finished, what became of each job, and its commit, or the one that stands."""
+    """What a run did: the batches that it finished, what became of each job, and its commit, or the one that stands.
+
+    ``unused`` are the records, by their ids in the quarantine, that were given another text which was not read.
+    """
 
     run: str
     batches: tuple[Finished, ...]
     outcomes: tuple[Outcome, ...]
     commit: Commit
     is_published: bool
+    unused: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> tuple[Entry, ...]:

@@ -18,8 +18,9 @@ from lake.archive import Entry, raw_file, save_raw
 from lake.columns import columns as search_columns
 from lake.deliveries import USED
 from lake.deliveries import deliveries as expected_deliveries
-from lake.drop import Dropped
+from lake.drop import Dropped, LeftOut
 from lake.drop import drop as drop_files
+from lake.promote.outcome import HABIT, RunOptions
 from lake.promote.plan import Step
 from lake.provenance import Provenance
 from lake.provenance import provenance as provenance_of
@@ -30,6 +31,7 @@ from lake.replay import replay as replay_waiting
 from lake.replay import retract as retract_files
 from lake.replay import waiting as waiting_rows
 from lake.replay import whole
+from lake.run import ingest as ingest_landing
 from lake.run import plan as plan_jobs
 from lake.run import run as run_jobs
 from lake.settings import Settings
@@ -142,14 +144,17 @@ class Lake(Workspace):
         return self.at().query(sql)
 
     def drop(
-        self, files: Sequence[Path | str], dataset: str | None = None, told: Callable[[Dropped], None] = lambda _: None
+        self,
+        files: Sequence[Path | str],
+        dataset: str | None = None,
+        told: Callable[[Dropped | LeftOut], None] = lambda _: None,
     ) -> list[Dropped]:
         """Put files into landing, as `lake.drop.drop` does: the twin of ``lake drop``."""
         return drop_files(self.objects, [Path(file) for file in files], dataset, told)
 
     def ingest(self, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
         """Take what landed into bronze and publish it: the twin of ``lake ingest``."""
-        return run_jobs(self, datasets=datasets, promotes=False, told=told)
+        return ingest_landing(self, datasets, told)
 
     def replay(
         self,
@@ -170,13 +175,15 @@ class Lake(Workspace):
         """Take files back, as `lake.replay.retract` does: the twin of ``lake retract``."""
         return retract_files(self, files, told)
 
-    def promote(self, tables: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
+    def promote(
+        self, tables: Sequence[str] = (), told: Told = lambda _: None, *, options: RunOptions = HABIT
+    ) -> RunResult:
         """Run the jobs that have something new and publish what they made: the twin of ``lake promote``."""
-        return run_jobs(self, tables, ingests=False, told=told)
+        return run_jobs(self, tables, ingests=False, options=options, told=told)
 
-    def run(self, tables: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
+    def run(self, tables: Sequence[str] = (), told: Told = lambda _: None, *, options: RunOptions = HABIT) -> RunResult:
         """Ingest and promote with one publication, as `lake.run.run` does: the twin of ``lake run``."""
-        return run_jobs(self, tables, told=told)
+        return run_jobs(self, tables, options=options, told=told)
 
     def plan(self, tables: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
         """What a run would do, and why, as `lake.run.plan` does: the twin of ``lake plan``."""

@@ -1,7 +1,9 @@
 """The way back from the quarantine: what waits is read again, and a file that was wrong is taken back."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,7 +12,7 @@ import polars as pl
 from catalog.errors import NotFound, UsageError
 from catalog.ledger import Fate, entries_named
 from catalog.quarantine import QUARANTINE, SCHEMA, WAITING, delivery_of
-from catalog.tables import in_columns, store_faults
+from catalog.tables import Snapshot, in_columns, store_faults
 from catalog.zones import Zone, bronze_table, parted
 from ingestion.retake import Replay
 from ingestion.retake import replay as replay_deliveries
@@ -36,7 +38,8 @@ def replay(
     ``what`` are landing names of files, or ids of the quarantine; a file of which nothing waits is read again, too.
     ``records`` gives records another text, by their ids; the others are read as the settings say now. A record's whole
     file is read again, and takes the place of its earlier reading: so nothing is doubled, and what still does not pass
-    waits anew. Raises `NotFound`, `UsageError`, `StoreError`.
+    waits anew. The result's ``unused`` names records whose new text was not read, since none begins there any more.
+    Raises `NotFound`, `UsageError`, `StoreError`.
     """
     patches = dict(records or {})
     names = [*what, *patches]
@@ -44,7 +47,10 @@ def replay(
     replays = _replays(chosen, patches)
     signature = Signature.new(lake)
     batches = take_in(lake, signature, lambda tables, policy: replay_deliveries(tables, policy, replays, told))
-    return publish(lake, signature, batches, _message("replay", {row["file"] for row in chosen}))
+    result = publish(lake, signature, batches, _message("replay", {row["file"] for row in chosen}))
+    mended = {row["id"]: row for row in chosen if row["id"] in patches}
+    unused = tuple(name for name, row in mended.items() if _is_unused(lake, result, row, patches[name]))
+    return replace(result, unused=unused)
 
 
 def waiting(lake: Workspace, what: Sequence[str] = (), datasets: Collection[str] = ()) -> list[dict[str, Any]]:
@@ -165,6 +171,36 @@ def _replays(rows: Iterable[dict[str, Any]], patches: Mapping[str, str]) -> list
         Replay(delivery, {file: dict(lines) for file, lines in files.items() if lines})
         for delivery, files in mended.items()
     ]
+
+
+def _is_unused(lake: Workspace, result: RunResult, row: Mapping[str, Any], text: str) -> bool:
+    """Whether a delivery was read again without the text that was given for one of its records.
+
+    Neither bronze nor the quarantine has a record of the line then, or the quarantine has the same text as before.
+    """
+    entries = (entry for batch in result.batches for entry in batch.entries)
+    entry = next((entry for entry in entries if entry.origin == row["delivery"]), None)
+    if entry is None or entry.fate != Fate.INGESTED:
+        return False
+    for part in json.loads(entry.details or "{}").get("parts", ()):
+        bronze = lake.store.open(bronze_table(entry.dataset, part["table"])) if part["file"] == row["file"] else None
+        if bronze is not None and _has_row(bronze, entry.delivery, row):
+            return False
+    head = lake.store.open(QUARANTINE)
+    if head is None:
+        return True
+    mine = whole(head.scan()).filter(file=row["file"], line=row["line"], delivery=row["delivery"])
+    with store_faults(f"read {QUARANTINE}"):
+        records = dict(mine.select("id", "record").collect(engine="streaming").iter_rows())
+    before = records.get(row["id"])
+    again = [record for name, record in records.items() if name.startswith(f"{entry.delivery}:")]
+    return not again or (before != text and before in again)
+
+
+def _has_row(bronze: Snapshot, reading: str, row: Mapping[str, Any]) -> bool:
+    mine = bronze.scan().filter(_batch=reading, _file=row["file"], _line=row["line"])
+    with store_faults(f"read {bronze.name}"):
+        return mine.select(pl.len()).collect(engine="streaming").item() > 0
 
 
 def _dataset(row: Mapping[str, Any]) -> str:

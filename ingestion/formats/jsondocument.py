@@ -125,6 +125,10 @@ def _table(source: Source, text: Text, batches: Iterable[Batch], origin: Origin,
     bad_lines = frozenset(text.bad_lines) - patches.keys()
     for batch, is_alone in _alone(batches):
         table.take(_records(batch, is_alone, bad_lines, patches))
+    if patches:
+        line = min(patches)
+        reason = f"no record stands alone on line {line}, and none there is damaged: the text for it was not used"
+        raise FileRefused("patch", reason, line=line)
     return table.found(origin)
 
 

@@ -200,8 +200,9 @@ def _codes_declared(layout: Layout, meta: Any) -> int:
     count = 0
     for variable in layout.variables:
         labels = set(meta.variable_value_labels.get(variable.name, {}))
-        single = {r["lo"] for r in meta.missing_ranges.get(variable.name, []) if r["lo"] == r["hi"]}
-        count += len(labels | single | variable.reasons)
+        ranges = meta.missing_ranges.get(variable.name, [])
+        single = {r["lo"] for r in ranges if r["lo"] == r["hi"]}
+        count += len(labels | single | variable.reasons) + sum(r["lo"] != r["hi"] for r in ranges)
     return count
 
 

@@ -25,7 +25,9 @@ _CODES_SAID_MAX = 100
 _REASON = "_missing"
 
 CODELIST = pl.Schema({"variable": pl.String(), "value": pl.String(), "label": pl.String(), "is_missing": pl.Boolean()})
-"""The codelist table: the meaning of each code of each variable, and whether the code stands for a missing value."""
+"""The codelist table: the meaning of each code of each variable, and whether the code stands for a missing value.
+
+A range of missing values is a row, too, as ``90 THRU 99``: which of its codes occur only the data say."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,16 @@ def plain(code: object) -> str:
     return str(int(code)) if isinstance(code, float) and code.is_integer() else str(code)
 
 
+def thru(low: float, high: float) -> str:
+    """A range of codes as SPSS writes it.
+
+    >>> thru(90.0, 99.0), thru(-math.inf, -1.0), thru(1e6, math.inf)
+    ('90 THRU 99', 'LO THRU -1', '1000000 THRU HI')
+    """
+    ends = ("LO" if low == -math.inf else plain(low), "HI" if high == math.inf else plain(high))
+    return " THRU ".join(ends)
+
+
 def _numbers(values: Iterable[Any]) -> list[Any]:
     return [None if isinstance(value, str) else value for value in values]
 
@@ -165,7 +177,7 @@ def _codes_of(name: str, meta: Any) -> str:
 
 
 def _codes(variable: Variable, meta: Any) -> Iterator[tuple[Any, str | None, bool]]:
-    """The labelled codes of a variable, then the codes for missing values that have no label."""
+    """The labelled codes of a variable, then the codes for missing values that have no label, and ranges of such."""
     labels: Mapping[Any, str] = meta.variable_value_labels.get(variable.name, {})
     ranges = meta.missing_ranges.get(variable.name, [])
     for code, label in labels.items():
@@ -175,6 +187,9 @@ def _codes(variable: Variable, meta: Any) -> Iterator[tuple[Any, str | None, boo
     for code in [*single, *sorted(variable.reasons)]:
         if code not in labels:
             yield code, None, True
+    for missing in ranges:
+        if missing["lo"] != missing["hi"]:
+            yield thru(missing["lo"], missing["hi"]), None, True
 
 
 def _finite(end: object) -> object:

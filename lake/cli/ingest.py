@@ -6,7 +6,7 @@ import click
 
 from lake.cli.progress import progress
 from lake.cli.report import exit_code, say
-from lake.drop import Dropped
+from lake.drop import Dropped, LeftOut
 from lake.reading import open_lake
 
 
@@ -15,10 +15,11 @@ from lake.reading import open_lake
 @click.option("--into", "dataset", help="The dataset: a folder of landing, and a table of bronze.")
 @click.pass_obj
 def drop(project: Path | None, files: tuple[Path, ...], dataset: str | None) -> None:
-    """Put FILES into the landing bucket, as DATASET/NAME.
+    """Put FILES into the landing bucket, as DATASET/NAME; of a folder all files below it, as DATASET/PATH/IN/IT.
 
-    Without --into they lie at its root, and the dataset is that of the first pattern in lake.toml ([datasets.NAME]
-    files) that fits, else the file's name without digits and dates: "Prices 2024-01.csv" belongs to prices.
+    Hidden files, and links that lead out of a folder, are left out and said. Without --into files lie at the root, and
+    the dataset is that of the first pattern in lake.toml ([datasets.NAME] files) that fits, else the first folder of
+    PATH/IN/IT, else the file's name without digits and dates: "Prices 2024-01.csv" belongs to prices.
 
     A file that lies there already, byte for byte, is left alone. A changed file under an old name is a correction: what
     it does is the dataset's policy, [datasets.NAME] on_correction in lake.toml ("replace", "append" or "refuse").
@@ -26,12 +27,16 @@ def drop(project: Path | None, files: tuple[Path, ...], dataset: str | None) -> 
     \b
     Examples:
       lake drop data/2013-*.csv --into flights
+      lake drop delivery/ --into trade         delivery/2026/01.csv is trade/2026/01.csv
       lake drop "Prices 2024-01.csv"
     """
     lake = open_lake(project)
     dataset_of = lake.settings.routes().dataset_of
 
-    def told(file: Dropped) -> None:
+    def told(file: Dropped | LeftOut) -> None:
+        if isinstance(file, LeftOut):
+            say(f"left out: {file.path}: {file.why}")
+            return
         whose = "" if dataset else f", for {dataset_of(file.key)}"
         say(f"{'dropped' if file.is_new else 'already there'}: landing/{file.key} ({file.size_bytes:,} bytes{whose})")
 

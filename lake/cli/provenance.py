@@ -94,7 +94,8 @@ def _told(found: Provenance) -> Iterator[str]:
 
 def _told_reading(reading: Reading, file: str) -> Iterator[str]:
     entry = reading.entry
-    yield f"{entry['delivery']}: {entry['fate']}{'; its rows are in bronze' if reading.is_standing else ''}"
+    gone = "; its rows are in bronze no more" if entry["rows"] else ""
+    yield f"{entry['delivery']}: {entry['fate']}{'; its rows are in bronze' if reading.is_standing else gone}"
     told = plain(pl.DataFrame([{name: entry[name] for name in _FACTS}])).row(0, named=True)
     yield from (_fact(name, told[name]) for name in _FACTS if told[name] is not None)
     if reading.is_standing or entry["records"]:

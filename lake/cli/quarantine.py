@@ -7,7 +7,7 @@ from typing import Any
 import click
 import polars as pl
 
-from catalog.errors import NotFound, UsageError
+from catalog.errors import ExitCode, NotFound, UsageError
 from lake.advice import next_step
 from lake.cli.emit import emit
 from lake.cli.options import FORMATS, ROWS_SHOWN, format_option, limit_option
@@ -115,7 +115,8 @@ def quarantine_replay(
     """Read again what waits: all of it, or files by their landing names, or records by their ids.
 
     Each file is read from the archive as lake.toml says now, whole, and takes the place of its earlier reading: no row
-    comes twice, what passes now goes in, and what still does not waits anew. In Python: lake.open().replay([...]).
+    comes twice, what passes now goes in, and what still does not waits anew. Exit code 1 where a file was set aside,
+    and where the text of --record was not used, which is said. In Python: lake.open().replay([...]).
 
     \b
     Examples:
@@ -138,7 +139,13 @@ def quarantine_replay(
         say("nothing waits to be replayed")
     if result.is_published:
         say(f"published as commit {result.commit.number}; next: lake quarantine list, or lake promote")
-    return exit_code(result)
+    code = exit_code(result)
+    for name in result.unused:
+        say(
+            f"error: the text for {name} was not used: no record of its own begins on its line, as the file is read now"
+        )
+        say("  next: lake quarantine list shows what waits; or have the file corrected and drop it under the same name")
+    return int(ExitCode.DATA_REFUSED) if result.unused else code
 
 
 @click.command()

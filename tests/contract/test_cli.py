@@ -90,7 +90,7 @@ def test_files_that_cannot_be_dropped(fast_endpoint: Endpoint, project: Path) ->
     (project / "twin").mkdir()
     (project / "twin" / "prices.csv").write_bytes(b"day,price\n")
     refused(lake_command(fast_endpoint, project, "drop", "absent.csv", "--into", "prices"), 2, "absent.csv")
-    refused(lake_command(fast_endpoint, project, "drop", "jobs", "--into", "prices"), 2, "is a folder")
+    refused(lake_command(fast_endpoint, project, "drop", "jobs", "--into", "prices"), 2, "no file is in it")
     refused(
         lake_command(fast_endpoint, project, "drop", "prices.csv", "twin/prices.csv", "--into", "prices"),
         2,
@@ -98,6 +98,25 @@ def test_files_that_cannot_be_dropped(fast_endpoint: Endpoint, project: Path) ->
     )
     refused(lake_command(fast_endpoint, project, "drop", "prices.csv", "--into", "Prices 2026"), 2, "prices_2026")
     assert "nothing new" in lake_command(fast_endpoint, project, "ingest").stderr
+
+
+def test_a_folder_is_dropped_with_what_is_below_it(fast_endpoint: Endpoint, project: Path) -> None:
+    """Paths are kept behind the dataset; hidden files and links out of it are left out, and said."""
+    folder = project / "delivery"
+    (folder / "2026").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    for name in ("2026/01.csv", "2026/02.csv", ".git/config", "2026/.hidden.csv"):
+        (folder / name).write_text(f"day,price\n{name},1\n")
+    (folder / "out.csv").symlink_to(project / "prices.csv")
+    (folder / "up").symlink_to(project)
+    (folder / "again.csv").symlink_to(folder / "2026" / "01.csv")
+    said = lake_command(fast_endpoint, project, "drop", "delivery/", "--into", "trade").stderr
+    dropped = [line.split()[1] for line in said.splitlines() if line.startswith("dropped")]
+    assert dropped == [f"landing/trade/{name}" for name in ("2026/01.csv", "2026/02.csv", "again.csv")]
+    left_out = [line.split()[2].rstrip(":") for line in said.splitlines() if line.startswith("left out")]
+    assert left_out == [f"delivery/{name}" for name in (".git", "2026/.hidden.csv", "out.csv", "up")]
+    assert "3 of 3 files dropped" in said
+    refused(lake_command(fast_endpoint, project, "drop", "delivery/.git", "delivery/up/jobs"), 2, "no file is in it")
 
 
 def test_a_machine_without_room(fast_endpoint: Endpoint, project: Path) -> None:

@@ -100,6 +100,28 @@ def test_a_file_is_read_again_after_a_change_of_settings(lake: Lake, run: Comman
     assert "{broken}" in run("quarantine", "show", "prices/a.ndjson")
 
 
+def test_a_text_that_is_not_used_is_said(lake: Lake, run: Command) -> None:
+    """Several sound records on a line of JSON; a line within a record now: exit code 1, nothing lost."""
+    toml = lake.settings.project / "lake.toml"
+    toml.write_text(toml.read_text() + '\n[datasets.prices]\ndrift = "quarantine"\nbad_share_max = 1\n')
+    land(lake, "a.json", '[{"n": 1}, {"n": 2}]\n')
+    run("ingest")
+    land(lake, "b.json", '[{"n": 3}, {"n": 4, "more": 5}]\n')
+    run("ingest")
+    (identity,) = lake.quarantine().collect()["id"]
+    said = run("quarantine", "replay", identity, "--record", '{"n": 4}', code=1)
+    assert "no record stands alone on line 1" in said
+    assert numbers(lake) == ["1", "2", "3"]
+    table = "".join(f"{n},x,2026\n" for n in range(20))
+    toml.write_text(toml.read_text() + "\n[datasets.trade]\nquote = ''\n")
+    land(lake, "c.csv", f'n,b,c\n{table}"x\ny",1\n', "trade")
+    run("ingest")
+    waits = lake.quarantine().filter(table="bronze.trade", line=23).collect().row(0, named=True)
+    toml.write_text(toml.read_text().replace("quote = ''", "quote = '\"'"))
+    said = run("quarantine", "replay", waits["id"], "--record", "20,x,2026", code=1)
+    assert f"the text for {waits['id']} was not used" in said
+
+
 def test_what_cannot_be_replayed_is_refused_by_name(lake: Lake, run: Command) -> None:
     """An unknown name with the nearest; a text for a whole file; a text for several."""
     land(lake, "a.ndjson", "{broken}\n")

@@ -75,7 +75,16 @@ def test_the_codelist_of_spss(tmp_path: Path, name: str) -> None:
         ("answer", "1", "Yes", False),
         ("answer", "2", "No", False),
         ("answer", "99", "Refused", True),
+        ("answer", "LO THRU -1", None, True),
     ]
+
+
+def test_a_range_of_missing_values_without_labels_is_in_the_codelist(tmp_path: Path) -> None:
+    """As SPSS writes it: nobody who joins the codelist takes these codes for answers unwarned."""
+    options = {"missing_ranges": {"age": [{"lo": 97, "hi": 99}]}}
+    pyreadstat.write_sav(pl.DataFrame({"age": [31.0, 98.0]}).to_pandas(), tmp_path / "made.sav", **options)
+    _, codelist = tables(tmp_path, tmp_path / "made.sav", "sav")
+    assert codelist.rows.drop("_line").rows() == [("age", "97 THRU 99", None, True)]
 
 
 @pytest.mark.parametrize("name", ["pandas114.dta", "pandas118.dta"])
