@@ -23,6 +23,7 @@ from ingestion.routing import EPOCHS, Routes, newest_epoch, settle_epoch
 from tests.faults.bench import Bench, Drop
 from tests.faults.checks import readable
 from tests.faults.victim import start_ingest, was_killed
+from tests.support.proxy import Proxy
 
 PATTERNS = Routes({"prices": ("cpi_*",)})
 KEYS = ("inbox/cpi_1.csv", "inbox/cpi_2.csv", "inbox/other.csv")
@@ -159,6 +160,27 @@ def test_patterns_in_a_newer_format_are_left_alone(fast_endpoint: Endpoint) -> N
     with pytest.raises(UsageError, match="format 2"):
         bench.ingest()
     assert len(bench.landing()) == 1
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_what_it_costs_does_not_grow_with_the_files(endpoint: Endpoint, proxy: Proxy, count: int) -> None:
+    """One listing of the epochs a round, of which the second finds landing empty, and one a batch."""
+    bench = routed(Bench(proxy.endpoint), PATTERNS)
+    for number in range(count):
+        bench.drop(f"inbox/{number}.csv", readable(number))
+    bench.ingest()
+    assert len(proxy.seen("GET", r"list-type=2.*prefix=routes")) == 3
+
+
+def test_a_lost_reply_to_a_new_epoch_makes_no_other(endpoint: Endpoint, proxy: Proxy) -> None:
+    """It is there, whatever the store said, and the ingest goes on in it."""
+    bench = routed(Bench(proxy.endpoint), PATTERNS)
+    bench.drop(KEYS[0], readable(1))
+    rules = [proxy.drop_reply("PUT", r"/routes/"), proxy.answer(503, "GET", r"routes")]
+    bench.ingest()
+    assert all(rule.hits for rule in rules)
+    assert newest_epoch(bench.objects) == 1
+    assert bench.rows("prices")["id"].to_list() == ["1"]
 
 
 @pytest.mark.parametrize("patterns", [Routes(), PATTERNS], ids=["without patterns", "with patterns"])
