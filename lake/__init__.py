@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lake.promote import expect
     from lake.promote.declare import Source, job
     from lake.promote.dependent import by_key, by_row, whole
+    from lake.promote.outcome import RunOptions
     from lake.reading import Lake, View
     from lake.reading import open_lake as open
 
@@ -20,6 +21,7 @@ _HOMES = {
     "Lake": ("lake.reading", "Lake"),
     "View": ("lake.reading", "View"),
     "open": ("lake.reading", "open_lake"),
+    "RunOptions": ("lake.promote.outcome", "RunOptions"),
     "Source": ("lake.promote.declare", "Source"),
     "by_key": ("lake.promote.dependent", "by_key"),
     "by_row": ("lake.promote.dependent", "by_row"),
@@ -29,7 +31,7 @@ _HOMES = {
     "whole": ("lake.promote.dependent", "whole"),
 }
 
-__all__ = ["Lake", "Source", "View", "by_key", "by_row", "errors", "expect", "inspect", "job", "open", "whole"]
+__all__ = ["Lake", "RunOptions", "Source", "View", "by_key", "by_row", "errors", "expect", "inspect", "job", "open", "whole"]
 
 
 def __getattr__(name: str) -> Any:

@@ -76,7 +76,7 @@ class FileCache:
 
     def __init__(self, folder: Path, size_bytes_max: int) -> None:
         self.folder = folder
-        self._size_bytes_max = size_bytes_max
+        self.size_bytes_max = size_bytes_max
         self._leases = folder / "leases"
 
     @contextmanager
@@ -94,7 +94,7 @@ class FileCache:
         kept_bytes = 0
         for stat, path in sorted(files, key=lambda pair: pair[0].st_mtime_ns, reverse=True):
             kept_bytes += stat.st_size
-            if kept_bytes > self._size_bytes_max:
+            if kept_bytes > self.size_bytes_max:
                 path.unlink()
 
 

@@ -29,8 +29,14 @@ KEYS: Mapping[str, Key] = {
     "ingest.worker_seconds_max": Key(float, 600.0, "the time limit of one file", minimum=1),
     **{f"ingest.{name}": key for name, key in POLICY_KEYS.items()},
     "compute.memory_gb": Key(
-        float, -1.0, "what a query or a job may hold; default: a quarter of the machine", minimum=0.1, shown="6.0"
+        float,
+        -1.0,
+        "what a query, or all jobs of a run, may hold; default: a quarter of the machine",
+        minimum=0.1,
+        shown="6.0",
     ),
+    "compute.jobs_max": Key(float, 0.0, "how many jobs run at once; 0: one for each core", minimum=0),
+    "compute.job_seconds_max": Key(float, 21_600.0, "the time limit of a job that states none", minimum=1),
     "cache.size_gb": Key(float, 10.0, "data files kept on the local disk", minimum=0),
 }
 _SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets")

@@ -18,7 +18,7 @@ from ingestion.absorb import Read
 from ingestion.batch import Finished
 from ingestion.ingest import Policy
 from lake.heads import read_heads
-from lake.promote.outcome import Outcome
+from lake.promote.outcome import Event, Outcome
 from lake.rejects import set_aside
 from lake.scratch import scratch_folder
 from lake.settings import Settings
@@ -26,7 +26,7 @@ from lake.workspace import Workspace, limits_of
 
 TRIES_MAX = 3
 
-Told = Callable[[Read | Finished | Outcome], None]
+Told = Callable[[Read | Finished | Event], None]
 
 Promote = Callable[[Commit, Mapping[TableName, Snapshot]], tuple[Outcome, ...]]
 """Runs the jobs that have something new, on a commit and on bronze as it is; what became of each."""
@@ -37,6 +37,7 @@ class RunResult:
     """What a run did: the batches that it finished, what became of each job, and its commit, or the one that stands.
 
     ``unused`` are the records, by their ids in the quarantine, that were given another text which was not read.
+    ``is_withheld`` says that there was something to publish, and that a job which failed kept it back.
     """
 
     run: str
@@ -45,6 +46,7 @@ class RunResult:
     commit: Commit
     is_published: bool
     unused: tuple[str, ...] = ()
+    is_withheld: bool = False
 
     @property
     def rejected(self) -> tuple[Entry, ...]:
@@ -115,15 +117,19 @@ def publish(
     batches: Sequence[Finished],
     message: str,
     promote: Promote = lambda _base, _bronze: (),
+    *,
+    all_or_nothing: bool = False,
 ) -> RunResult:
     """Publish bronze, the ledger and the quarantine as they are, and what the jobs make of them, in one commit.
 
-    Where another run has published one of the jobs' tables meanwhile, they run again from there. Raises `StoreError`;
-    `Conflict` after several such rivals.
+    With ``all_or_nothing`` nothing is published where a job failed. Where another run has published one of the jobs'
+    tables meanwhile, they run again from there. Raises `StoreError`; `Conflict` after several such rivals.
     """
     for attempt in range(TRIES_MAX):
         base, heads = lake.log.head(), read_heads(lake.store)
         outcomes = promote(base, heads.bronze)
+        if all_or_nothing and any(outcome.status == "failed" for outcome in outcomes):
+            return RunResult(signature.run, tuple(batches), outcomes, base, is_published=False, is_withheld=True)
         pins = {o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None}
         versions = heads.versions | set_aside(lake.store, lake.log, pins)
         proposal = signature.proposal(_message(message, outcomes), versions, pins)

@@ -1,13 +1,9 @@
 """One run: ingest and promote, in order, with one publication."""
 
-import errno
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
-from pathlib import Path
 
 from catalog.errors import NotFound
 from catalog.log import Commit
@@ -16,14 +12,14 @@ from catalog.zones import TableName, Zone, bronze_table, parted
 from ingestion import landing
 from ingestion.batch import Finished
 from ingestion.ingest import ingest as ingest_landing
-from lake.filecache import Lease
 from lake.heads import bronze_names, read_heads
 from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
-from lake.promote.outcome import Outcome
+from lake.promote.forced import require_applicable
+from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.plan import Step
+from lake.promote.pool import Pool, Site
 from lake.promote.runner import plan_run, promote
-from lake.promote.task import Desk
 from lake.publication import RunResult, Signature, Told, publish, require_safe, take_in
 from lake.query import cache_of
 from lake.scratch import scratch_folder
@@ -34,31 +30,38 @@ def run(
     lake: Workspace,
     names: Sequence[str] = (),
     *,
-    datasets: Sequence[str] = (),
     ingests: bool = True,
-    promotes: bool = True,
+    options: RunOptions = HABIT,
     told: Told = lambda _: None,
 ) -> RunResult:
     """Ingest what landed, run the jobs that have something new (of all tables, or those named), publish in one commit.
 
-    A job that fails keeps its table, and all that depend on it, at the last good version; the rest is published. Where
-    another run has published one of the same tables meanwhile, the jobs run again from there. Raises `UsageError` for a
-    job that is declared wrongly, before anything is written; `StoreError`; `Conflict` after several such rivals.
+    A job that fails keeps its table, and all that depend on it, at the last good version; the rest is published, or
+    nothing where ``options`` say so. Where another run has published one of the same tables meanwhile, the jobs run
+    again from there. Jobs run in processes of their own, which end with this one. Raises `UsageError` for a job that is
+    declared wrongly, before anything is written; `StoreError`; `Conflict` after several such rivals.
     """
-    _require_known(lake, datasets)
-    if promotes:
-        select(_jobs(lake), names)
+    options = replace(options, tables=tuple(names))
+    require_applicable(_chosen(lake, names), options)
     require_safe(lake)
     signature = Signature.new(lake)
-    batches: tuple[Finished, ...] = ()
-    if ingests:
-        batches = take_in(lake, signature, lambda tables, policy: ingest_landing(tables, policy, datasets, told))
-    files = sum(len(batch.entries) for batch in batches)
+    batches = _taken_in(lake, signature, (), told) if ingests else ()
 
     def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
-        return _promote(lake, names, base, bronze, signature.run, told) if promotes else ()
+        with _pool(lake, signature.run, options, told) as pool:
+            return tuple(promote(_chosen(lake, names), base, bronze, pool, told, options))
 
-    return publish(lake, signature, batches, f"ingest {files} files" if files else "", promote_all)
+    message = _message(batches)
+    return publish(lake, signature, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
+
+
+def ingest(lake: Workspace, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
+    """Ingest what landed, of all datasets or those named, and publish it. Raises `NotFound`, `StoreError`."""
+    _require_known(lake, datasets)
+    require_safe(lake)
+    signature = Signature.new(lake)
+    batches = _taken_in(lake, signature, datasets, told)
+    return publish(lake, signature, batches, _message(batches))
 
 
 def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
@@ -73,12 +76,22 @@ def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int],
         *(name for name in bronze_names(lake.objects) if parted(name.name)[0] in found),
     }
     waiting = {dataset: sum(not d.is_withdrawn for d in deliveries) for dataset, deliveries in found.items()}
-    jobs = select(_jobs(lake), names) if names else _jobs(lake)
-    return waiting, plan_run(jobs, lake.log.head(), read_heads(lake.store).bronze, lake.store, changing)
+    return waiting, plan_run(_chosen(lake, names), lake.log.head(), read_heads(lake.store).bronze, lake.store, changing)
 
 
-def _jobs(lake: Workspace) -> list[Job]:
-    return find_jobs(lake.settings.project, _expected(lake))
+def _chosen(lake: Workspace, names: Sequence[str]) -> list[Job]:
+    """The project's jobs, or those of some tables and of what these are made from."""
+    jobs = find_jobs(lake.settings.project, _expected(lake))
+    return select(jobs, names) if names else jobs
+
+
+def _taken_in(lake: Workspace, signature: Signature, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:
+    return take_in(lake, signature, lambda tables, policy: ingest_landing(tables, policy, datasets, told))
+
+
+def _message(batches: Sequence[Finished]) -> str:
+    files = sum(len(batch.entries) for batch in batches)
+    return f"ingest {files} files" if files else ""
 
 
 def _expected(lake: Workspace) -> set[TableName]:
@@ -101,41 +114,20 @@ def _require_known(lake: Workspace, datasets: Sequence[str]) -> None:
             )
 
 
-def _promote(
-    lake: Workspace, names: Sequence[str], base: Commit, bronze: Mapping[TableName, Snapshot], identity: str, told: Told
-) -> tuple[Outcome, ...]:
-    jobs = select(_jobs(lake), names) if names else _jobs(lake)
-    with _desk(lake, identity) as desk:
-        return tuple(promote(jobs, base, bronze, desk, told))
-
-
 @contextmanager
-def _desk(lake: Workspace, identity: str) -> Iterator[Desk]:
-    """What the jobs work with; its scratch folder is gone afterwards."""
-    with scratch_folder(lake.settings.state) as scratch, cache_of(lake.settings).lease(lake.objects) as lease:
-        local_files = partial(_linked, lease, scratch)
-        yield Desk(lake.store, lake.objects, scratch, local_files, identity, lake.settings.memory_gb)
-
-
-def _linked(lease: Lease, scratch: Path, snapshot: Snapshot) -> list[Path]:
-    """A snapshot's files out of the cache, linked to below the scratch folder, which is all that a SQL job reaches.
-
-    They have the cache's names: those in the table's log may be any path.
-    """
-    folder = scratch / "sources"
-    folder.mkdir(exist_ok=True)
-    files = []
-    for cached in lease.files(snapshot):
-        target = folder / cached.name
-        files.append(target)
-        if target.exists():
-            continue
-        try:
-            os.link(cached, target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            # Whole or not at all: a later job takes what is there.
-            copied = Path(shutil.copyfile(cached, target.with_suffix(".part")))
-            copied.rename(target)
-    return files
+def _pool(lake: Workspace, identity: str, options: RunOptions, told: Told) -> Iterator[Pool]:
+    """The workers that do the jobs; they and their scratch folder are gone afterwards."""
+    settings, cache = lake.settings, cache_of(lake.settings)
+    with scratch_folder(settings.state) as scratch:
+        site = Site(
+            jobs=settings.project / "jobs",
+            scratch=scratch,
+            cache=cache.folder,
+            cache_bytes=cache.size_bytes_max,
+            run=identity,
+            memory_gb=settings.memory_gb,
+            seconds_max=settings.job_seconds_max,
+            jobs_max=options.jobs_max or settings.jobs_max,
+        )
+        with Pool(lake.store, site, told) as pool:
+            yield pool

@@ -86,8 +86,18 @@ class Settings:
 
     @property
     def memory_gb(self) -> float:
-        """What a query or a job may hold."""
+        """What a query may hold, or all jobs of a run that are at work at once."""
         return self._number("compute.memory_gb")
+
+    @property
+    def jobs_max(self) -> int:
+        """How many jobs of a run are at work at once."""
+        return int(self._number("compute.jobs_max")) or os.cpu_count() or 1
+
+    @property
+    def job_seconds_max(self) -> float:
+        """How long a job may take that states nothing else."""
+        return self._number("compute.job_seconds_max")
 
     @property
     def worker_memory_gb(self) -> float:

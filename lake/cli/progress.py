@@ -1,4 +1,4 @@
-"""How far an ingest is, on stderr: a bar on a terminal, else a line every few seconds."""
+"""How far a run is, on stderr: on a terminal a bar for an ingest and a live line for each job, else a line at times."""
 
 import sys
 import time
@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from catalog.zones import TableName
 from ingestion.absorb import Read
 from ingestion.batch import Finished
 from lake.cli.report import counted, say, tell
-from lake.promote.outcome import Outcome
+from lake.promote.outcome import Event, Outcome, Working
 
 EVERY_SECONDS = 2.0
+JOB_SECONDS = 10.0
+"""A job that is at work is told of this often, where there is no terminal to show it on."""
 
-Told = Callable[[Read | Finished | Outcome], None]
+Told = Callable[[Read | Finished | Event], None]
 
 
 class Pace:
@@ -48,9 +51,15 @@ class _Lines:
     def __init__(self) -> None:
         self._said = time.monotonic()
         self._pace = Pace(self._said)
+        self._said_of: dict[TableName, float] = {}
 
-    def __call__(self, done: Read | Finished | Outcome) -> None:
+    def __call__(self, done: Read | Finished | Event) -> None:
         now = time.monotonic()
+        if isinstance(done, Working):
+            if done.seconds - self._said_of.get(done.table, 0.0) >= JOB_SECONDS:
+                self._said_of[done.table] = done.seconds
+                say(f"  {done.table}: {at_work(done)}")
+            return
         if isinstance(done, Read):
             self._pace.add(done)
             if now - self._said >= EVERY_SECONDS and done.done < done.of:
@@ -62,14 +71,22 @@ class _Lines:
 
 
 class _Bar:
-    """A bar a batch, which is gone when the batch is done and its line is written."""
+    """A bar a batch and a line a job, each gone when it is done and said what became of it."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID | None = None
         self._pace = Pace(time.monotonic())
+        self._jobs: dict[TableName, TaskID] = {}
 
-    def __call__(self, done: Read | Finished | Outcome) -> None:
+    def __call__(self, done: Read | Finished | Event) -> None:
+        if isinstance(done, Working):
+            if done.table not in self._jobs:
+                self._jobs[done.table] = self._progress.add_task(str(done.table), total=None, told="")
+            self._progress.update(self._jobs[done.table], told=at_work(done))
+            return
+        if isinstance(done, Outcome) and done.table in self._jobs:
+            self._progress.remove_task(self._jobs.pop(done.table))
         if isinstance(done, Read):
             if self._task is None:
                 self._task = self._progress.add_task(done.entry.dataset, total=done.of, told="")
@@ -82,6 +99,15 @@ class _Bar:
             self._task = None
         self._pace = Pace(time.monotonic())
         tell(done)
+
+
+def at_work(job: Working) -> str:
+    """What is said of a job that is at work.
+
+    >>> at_work(Working(TableName.parse("silver.sales"), 75.2, 840_000_000))
+    'at work for 75 s, 840 MB'
+    """
+    return f"at work for {job.seconds:.0f} s, {job.memory_bytes / 1e6:,.0f} MB"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from catalog.ledger import Fate
 from catalog.zones import bronze_table
 from ingestion.absorb import Read
 from ingestion.batch import Finished
-from lake.promote.outcome import Outcome
+from lake.promote.outcome import Event, Outcome, Said
 from lake.publication import RunResult
 
 
@@ -16,12 +16,14 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def tell(done: Read | Finished | Outcome) -> None:
-    """Say what became of a batch or of a job; of single files nothing is said."""
+def tell(done: Read | Finished | Event) -> None:
+    """Say what became of a batch or of a job, and what a job itself says; of single files nothing is said."""
     if isinstance(done, Finished):
         _tell_batch(done)
     elif isinstance(done, Outcome):
         _tell_outcome(done)
+    elif isinstance(done, Said):
+        say(f"  {done.table} says: {done.line}")
 
 
 def _tell_batch(batch: Finished) -> None:

@@ -1,42 +1,77 @@
 """``lake run | promote | plan``: the jobs, with what has landed before them or without."""
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from catalog.errors import UsageError
 from lake.cli.progress import progress
-from lake.cli.report import exit_code, say, tell
+from lake.cli.report import exit_code, say
+from lake.promote.outcome import RunOptions
 from lake.promote.plan import Step
 from lake.publication import RunResult
 from lake.reading import open_lake
 from lake.run import plan as plan_run
 
+Command = Callable[..., Any]
+
+
+def _run_options(command: Command) -> Command:
+    """The options of ``run`` and ``promote``."""
+    found = [
+        click.option("--full", is_flag=True, help="Make the tables whole, though nothing is new."),
+        click.option(
+            "--since",
+            type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+            metavar="DATE",
+            help="Take rows that came since DATE (UTC) for changed: modes upsert, scd2, partition.",
+        ),
+        click.option(
+            "--partition", multiple=True, metavar="COL=VALUE", help="Make only rows of these values anew; repeatable."
+        ),
+        click.option("--all-or-nothing", is_flag=True, help="Publish nothing where a job fails."),
+        click.option("--jobs", type=click.IntRange(1), metavar="N", help="Jobs at once [default: compute.jobs_max]."),
+    ]
+    for option in reversed(found):
+        command = option(command)
+    return command
+
 
 @click.command()
 @click.argument("tables", nargs=-1)
+@_run_options
 @click.pass_obj
-def run(project: Path | None, tables: tuple[str, ...]) -> int:
+def run(project: Path | None, /, tables: tuple[str, ...], **given: Any) -> int:
     """Take in what landed, run the jobs that have something new, publish it all in one commit.
 
-    With TABLES only these are made, and what they are made from. A job that fails leaves its table, and all that depend
-    on it, at the last good version; the others are published. Safe to interrupt and to repeat.
+    With TABLES only these are made, and what they are made from; --full, --since and --partition are about TABLES
+    alone, or all. A job that fails leaves its table, and all that depend on it, at the last good version; the others
+    are published. Safe to interrupt and to repeat.
 
     Exit code 1: a job failed, or a file was set aside whole (lake quarantine says why).
     """
-    with progress() as told:
-        result = open_lake(project).run(tables, told)
+    with _interruptible(), progress() as told:
+        result = open_lake(project).run(tables, told, options=_options(**given))
     return report(result)
 
 
 @click.command()
 @click.argument("tables", nargs=-1)
+@_run_options
 @click.pass_obj
-def promote(project: Path | None, tables: tuple[str, ...]) -> int:
+def promote(project: Path | None, /, tables: tuple[str, ...], **given: Any) -> int:
     """Run the jobs that have something new, bronze to silver to gold, and publish what they made in one commit.
 
     The same as lake run, without looking into landing first.
     """
-    return report(open_lake(project).promote(tables, tell))
+    with _interruptible(), progress() as told:
+        result = open_lake(project).promote(tables, told, options=_options(**given))
+    return report(result)
 
 
 @click.command()
@@ -64,9 +99,37 @@ def report(result: RunResult) -> int:
     """Say how a run ended; the exit code: 1 where a file was set aside or a job failed."""
     if result.is_published:
         say(f"published as commit {result.commit.number}; next: lake tables")
+    elif result.is_withheld:
+        names = ", ".join(str(outcome.table) for outcome in result.failed)
+        say(f"nothing is published, since {names} failed; commit {result.commit.number} stands")
     else:
         say(f"nothing new; commit {result.commit.number} stands")
     return exit_code(result)
+
+
+def _options(
+    full: bool, since: datetime | None, partition: tuple[str, ...], all_or_nothing: bool, jobs: int | None
+) -> RunOptions:
+    for said in partition:
+        if "=" not in said:
+            raise UsageError(f"--partition {said} has no value", next="write --partition month=2026-01")
+    return RunOptions(
+        full=full,
+        since=None if since is None else since.replace(tzinfo=UTC),
+        partition=dict(said.split("=", 1) for said in partition),
+        all_or_nothing=all_or_nothing,
+        jobs_max=jobs or 0,
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within, a request to end is taken as Ctrl-C is: workers are ended, nothing is published."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _line(step: Step) -> str:

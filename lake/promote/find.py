@@ -40,9 +40,9 @@ def select(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:
     return [job for job in jobs if job.table in wanted]
 
 
-def read_jobs(folder: Path) -> list[Job]:
-    """Every job below a folder, in the order of the files' names. Raises `UsageError`."""
-    files = sorted(
+def read_jobs(folder: Path, only: Sequence[Path] = ()) -> list[Job]:
+    """Every job below a folder, in the order of the files' names, or those of some files. Raises `UsageError`."""
+    files = only or sorted(
         file for file in folder.rglob("*") if file.suffix in {".py", ".sql"} and "__pycache__" not in file.parts
     )
     with _package(folder) as package, collecting() as jobs:

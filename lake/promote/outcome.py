@@ -17,13 +17,15 @@ class RunOptions:
     """How a run departs from its habit, which is to do what is new, and to publish what came out well.
 
     ``full``: tables are made whole. ``since``: rows that came since then count as changed. ``partition``: only rows of
-    these values are made anew, by column. ``all_or_nothing``: one job that fails keeps all from publication.
-    ``jobs_max``: so many jobs at once; 0 for as many as there are cores.
+    these values are made anew, by column. ``tables`` are those that the three are about; empty for all.
+    ``all_or_nothing``: one job that fails keeps all from publication. ``jobs_max``: so many jobs at once; 0 for as many
+    as there are cores.
     """
 
     full: bool = False
     since: datetime | None = None
     partition: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
     all_or_nothing: bool = False
     jobs_max: int = 0
 
@@ -35,12 +37,32 @@ class RunOptions:
     def to_dict(self) -> dict[str, Any]:
         """The same in what JSON has."""
         since = None if self.since is None else self.since.isoformat()
-        return asdict(self) | {"since": since, "partition": dict(self.partition)}
+        return asdict(self) | {"since": since, "tables": list(self.tables)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "RunOptions":
         """What `to_dict` gave."""
-        return cls(**(dict(values) | {"since": _moment(values["since"])}))
+        return cls(**(dict(values) | {"since": _moment(values["since"]), "tables": tuple(values["tables"])}))
+
+
+HABIT = RunOptions()
+
+
+@dataclass(frozen=True)
+class Working:
+    """One job is at work: for so long, with so much memory. Told when it begins, and every second or so."""
+
+    table: TableName
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line that a job, or a library that it uses, wrote to standard output or standard error."""
+
+    table: TableName
+    line: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +121,10 @@ class Outcome:
         )
 
 
+Event = Working | Said | Outcome
+"""What is heard of a job as a run goes."""
+
+
 def error_to_dict(error: LakeError) -> dict[str, str]:
     """An error in what JSON has: its kind, and what it says."""
     return {"kind": error.kind, "what": error.what, "next": error.next}
@@ -112,7 +138,7 @@ def error_from_dict(values: Mapping[str, str]) -> LakeError:
     >>> type(again).__name__, again.what, again.next
     ('JobFailed', 'silver.a: ZeroDivisionError (jobs/a.py:7)', 'mend it')
     """
-    kinds = {each.kind: each for each in _classes(LakeError)}
+    kinds = {each.kind: each for each in _classes(LakeError) if "kind" in vars(each)}
     return kinds.get(values["kind"], LakeError)(values["what"], next=values["next"])
 
 

@@ -1,16 +1,19 @@
 """Runs what is new, sources first: each job to a version of its table that nobody sees before the run publishes it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from catalog.errors import DataRefused
 from catalog.log import Commit
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
 from lake.promote.change import NOTHING_NEW, State, state_of, why_run
 from lake.promote.declare import Job
-from lake.promote.outcome import Outcome
+from lake.promote.forced import options_for, require_applicable, why_forced
+from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.plan import Step, plan, why_not
-from lake.promote.task import Desk, Task
+from lake.promote.work import Hands, Work
+
+PARALLEL_OPENS = 8
 
 
 def plan_run(
@@ -21,7 +24,7 @@ def plan_run(
     changing: Collection[TableName] = (),
 ) -> list[Step]:
     """What `promote` would do, and why; reads the log of each table, changes nothing. Raises `StoreError`."""
-    found = _Sources(base, heads, tables)
+    found = _Sources(base, heads, tables, jobs)
     names = {name for job in jobs for name in (job.table, *job.sources)}
     states = {name: found.state(name) for name in names}
     return plan(jobs, {name: state for name, state in states.items() if state is not None}, changing)
@@ -31,69 +34,109 @@ def promote(
     jobs: Sequence[Job],
     base: Commit,
     heads: Mapping[TableName, Snapshot],
-    desk: Desk,
+    hands: Hands,
     tell: Callable[[Outcome], None] = lambda outcome: None,
+    options: RunOptions = HABIT,
 ) -> list[Outcome]:
-    """Run the jobs that have something new, in the order given (`find_jobs` gives one that works).
+    """Run the jobs that have something new, each when its sources are done; those that can be, at once.
 
     ``base`` is the commit that the run reads: silver and gold at its pins, or as this run made them; ``heads`` are
     the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its
-    table at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once.
+    table at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once; they are
+    given back in the order of the jobs.
 
-    Raises `StoreError`, `MachineError`, `Conflict`: what was committed by then is not published, and does no harm.
+    Raises `UsageError` where the options do not fit a job, `StoreError`, `MachineError`, `Conflict`: what was committed
+    by then is not published, and does no harm.
     """
-    sources = _Sources(base, heads, desk.tables)
-    failed: dict[TableName, TableName] = {}
-    outcomes = []
-    for job in jobs:
-        outcome = _attend(job, sources, failed, desk)
+    require_applicable(jobs, options)
+    run = _Run(jobs, _Sources(base, heads, hands.tables, jobs), options)
+    at_work = 0
+    while run.waiting or at_work:
+        for found in run.decided():
+            if isinstance(found, Work):
+                hands.begin(found)
+                at_work += 1
+            else:
+                tell(found)
+        for outcome in hands.ended() if at_work else ():
+            run.settle(outcome)
+            tell(outcome)
+            at_work -= 1
+    return [run.outcomes[job.table] for job in jobs]
+
+
+class _Run:
+    """How far a run is: what waits, what became of the rest."""
+
+    def __init__(self, jobs: Sequence[Job], sources: "_Sources", options: RunOptions) -> None:
+        self.waiting = list(jobs)
+        self.outcomes: dict[TableName, Outcome] = {}
+        self._unsettled = {job.table for job in jobs}
+        self._sources = sources
+        self._options = options
+        self._failed: dict[TableName, TableName] = {}
+
+    def decided(self) -> Iterable[Work | Outcome]:
+        """The jobs whose sources are settled: work for those that must run, the outcome of those that need not."""
+        is_moving = True
+        while is_moving:
+            is_moving = False
+            for job in [job for job in self.waiting if self._unsettled.isdisjoint(job.sources)]:
+                self.waiting.remove(job)
+                found = self._decide(job)
+                if isinstance(found, Outcome):
+                    self.settle(found)
+                    is_moving = True
+                yield found
+
+    def settle(self, outcome: Outcome) -> None:
+        """What became of a job is known, and those that depend on it may be looked at."""
+        self.outcomes[outcome.table] = outcome
+        self._unsettled.discard(outcome.table)
         if outcome.status == "failed":
-            failed[job.table] = job.table
-        outcomes.append(outcome)
-        tell(outcome)
-    return outcomes
+            self._failed[outcome.table] = outcome.table
+        elif outcome.version is not None:
+            self._sources.made(outcome.table, outcome.version)
+
+    def _decide(self, job: Job) -> Work | Outcome:
+        if broken := next((self._failed[source] for source in job.sources if source in self._failed), None):
+            self._failed[job.table] = broken
+            return Outcome(job.table, "skipped", f"depends on {broken}, which failed")
+        inputs = {name: snapshot for name in job.sources if (snapshot := self._sources.get(name)) is not None}
+        if missing := next((name for name in job.sources if name not in inputs), None):
+            return Outcome(job.table, "skipped", why_not(missing))
+        states = {name: state_of(snapshot) for name, snapshot in inputs.items()}
+        options = options_for(job, self._options)
+        reason = why_run(job, self._sources.state(job.table), states) or why_forced(options)
+        if reason is None:
+            return Outcome(job.table, "skipped", NOTHING_NEW)
+        return Work(job, inputs, self._sources.get(job.table), reason, options)
 
 
 class _Sources:
     """The tables as this run sees them: bronze at its heads, the rest as the run made them, else as published."""
 
-    def __init__(self, base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables) -> None:
-        self._base = base
+    def __init__(self, base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables, jobs: Sequence[Job]) -> None:
         self._tables = tables
         self._seen: dict[TableName, Snapshot | None] = dict(heads)
+        self._made: dict[TableName, int] = {}
+        names = {name for job in jobs for name in (job.table, *job.sources)}
+        pins = {name: version for name in names - heads.keys() if (version := base.version(name)) is not None}
+        if pins:
+            with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
+                self._seen |= zip(pins, pool.map(tables.open, pins, pins.values()), strict=True)
 
     def get(self, name: TableName) -> Snapshot | None:
         """The table at the version that this run reads, None where there is none yet."""
-        if name not in self._seen:
-            version = self._base.version(name)
-            self._seen[name] = None if version is None else self._tables.open(name, version)
-        return self._seen[name]
+        if name in self._made:
+            self._seen[name] = self._tables.open(name, self._made.pop(name))
+        return self._seen.get(name)
 
     def state(self, name: TableName) -> State | None:
         """What `why_run` asks of a table."""
         snapshot = self.get(name)
         return None if snapshot is None else state_of(snapshot)
 
-    def made(self, snapshot: Snapshot) -> None:
+    def made(self, name: TableName, version: int) -> None:
         """From here on the run reads this version."""
-        self._seen[snapshot.name] = snapshot
-
-
-def _attend(job: Job, sources: _Sources, failed: dict[TableName, TableName], desk: Desk) -> Outcome:
-    """Run one job if it must run, and say what became of it."""
-    if broken := next((failed[source] for source in job.sources if source in failed), None):
-        failed[job.table] = broken
-        return Outcome(job.table, "skipped", f"depends on {broken}, which failed")
-    states = {name: state for name in job.sources if (state := sources.state(name)) is not None}
-    if missing := next((name for name in job.sources if name not in states), None):
-        return Outcome(job.table, "skipped", why_not(missing))
-    reason = why_run(job, sources.state(job.table), states)
-    if reason is None:
-        return Outcome(job.table, "skipped", NOTHING_NEW)
-    inputs = {name: snapshot for name in job.sources if (snapshot := sources.get(name)) is not None}
-    try:
-        outcome, snapshot = Task(job, inputs, sources.get(job.table), desk).run(reason)
-    except DataRefused as error:
-        return Outcome(job.table, "failed", reason, error=error)
-    sources.made(snapshot)
-    return outcome
+        self._made[name] = version

@@ -16,6 +16,7 @@ from lake.promote.outcome import Outcome
 from lake.promote.plan import Step
 from lake.promote.runner import plan_run, promote
 from lake.promote.task import Desk
+from lake.promote.work import Here
 
 
 class Promotion:
@@ -54,7 +55,7 @@ class Promotion:
         """Run the jobs on the newest commit, in an order that works."""
         base = self.log.head()
         ordered = arrange(jobs, [])
-        outcomes = promote(ordered, base, self._heads(ordered), self.desk())
+        outcomes = promote(ordered, base, self._heads(ordered), Here(self.desk()))
         pins = {each.table: each.version for each in outcomes if each.version is not None}
         if publish:
             self.log.publish(base, Proposal(operation=uuid.uuid4().hex, pins=pins))

@@ -1,0 +1,200 @@
+"""Workers that do the jobs of a run: several at once, within one memory limit, each watched for time and memory.
+
+A job that hangs its worker, fills its memory or kills it costs that job and nothing else. What the store or a rival is
+to blame for is tried again after a while.
+"""
+
+import selectors
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from catalog.errors import AccessRefused, Conflict, JobFailed, LakeError, StoreError
+from catalog.tables import Tables
+from lake.promote.hand import Hand, Lost
+from lake.promote.outcome import Outcome
+from lake.promote.work import Tell, Work, failed
+
+ATTEMPTS_MAX = 4
+BACKOFF_SECONDS = 1.0
+"""The pause before the second attempt; each later one is twice as long."""
+
+JOB_GB_MIN = 0.5
+"""With less than this for each, fewer jobs are done at once."""
+
+IDLE_GB_MAX = 0.5
+"""A worker that holds more than this when its job is done is ended: the next job has a new one."""
+
+_TICK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run's workers work: the project's ``jobs``, a scratch folder of the run's own, a cache of data files.
+
+    ``memory_gb`` is for all of them together, ``seconds_max`` for each job that says no time of its own.
+    """
+
+    jobs: Path
+    scratch: Path
+    cache: Path
+    cache_bytes: int
+    run: str
+    memory_gb: float
+    seconds_max: float
+    jobs_max: int
+
+    def hello(self, tables: Tables) -> dict[str, Any]:
+        """What a worker is told first, keys to the store included."""
+        endpoint = tables.endpoint
+        return {
+            "path": sys.path,
+            "jobs": str(self.jobs),
+            "scratch": str(self.scratch),
+            "cache": str(self.cache),
+            "cache_bytes": self.cache_bytes,
+            "run": self.run,
+            "endpoint": {name: getattr(endpoint, name) for name in endpoint.__dataclass_fields__},
+        }
+
+
+@dataclass(eq=False)
+class _Order:
+    """A job that was taken on: when it may begin, and whether nothing else may be at work meanwhile."""
+
+    work: Work
+    attempts: int = 0
+    due: float = 0.0
+    is_alone: bool = False
+    started_at: datetime | None = None
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+class Pool:
+    """Does jobs in worker processes. A context manager: at its end all workers have ended, whatever they are at.
+
+    To be used from one thread: the kernel ends a worker together with the thread that started it.
+    """
+
+    def __init__(self, tables: Tables, site: Site, tell: Tell = lambda _: None) -> None:
+        self.tables = tables
+        self._site = site
+        self._tell = tell
+        self._jobs_max = max(1, min(site.jobs_max, int(site.memory_gb / JOB_GB_MIN)))
+        self._queue: list[_Order] = []
+        self._hands: dict[Hand, _Order | None] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for hand in self._hands:
+            if hand.is_idle and error is None:
+                hand.dismiss()
+        for hand in self._hands:
+            hand.end(patiently=hand.is_idle and error is None)
+        self._selector.close()
+
+    def begin(self, work: Work) -> None:
+        """Take on one job."""
+        self._queue.append(_Order(work))
+
+    def ended(self) -> list[Outcome]:
+        """Wait until one job or more have ended.
+
+        Raises what ends a whole run: `StoreError` and `Conflict` after some attempts, `MachineError`, `UsageError`.
+        """
+        done: list[Outcome] = []
+        while not done:
+            for order, memory_gb in self._next():
+                self._start(order, memory_gb)
+            self._selector.select(_TICK_SECONDS)
+            for hand, doing in list(self._hands.items()):
+                found = hand.look()
+                if doing is not None and found is not None:
+                    done += self._settle(hand, doing, found)
+                elif doing is None and hand.is_gone:
+                    self._fire(hand)
+        return done
+
+    def _next(self) -> Sequence[tuple[_Order, float]]:
+        """What may begin now, and with how much memory: what is free is shared by those that begin together."""
+        busy = [order for order in self._hands.values() if order is not None]
+        due = [order for order in self._queue if order.due <= time.monotonic()]
+        if alone := next((order for order in due if order.is_alone), None):
+            return [] if busy else [(alone, self._site.memory_gb)]
+        if not due or any(order.is_alone for order in busy):
+            return []
+        free_gb = self._site.memory_gb - sum(hand.memory_gb for hand in self._hands)
+        least_gb = self._site.memory_gb / self._jobs_max
+        count = min(len(due), self._jobs_max - len(busy), int(free_gb / least_gb + 1e-6))
+        return [(order, free_gb / count) for order in due[:count]]
+
+    def _start(self, order: _Order, memory_gb: float) -> None:
+        self._queue.remove(order)
+        hand = next((hand for hand, its in self._hands.items() if its is None), None) or self._hire()
+        order.attempts += 1
+        order.started_at = order.started_at or datetime.now(UTC)
+        self._hands[hand] = order
+        hand.begin(order.work, memory_gb, order.work.job.timeout_seconds or self._site.seconds_max)
+
+    def _hire(self) -> Hand:
+        hand = Hand(self._site.hello(self.tables), self._tell)
+        for lines in hand.pipes:
+            self._selector.register(lines.pipe, selectors.EVENT_READ)
+        self._hands[hand] = None
+        return hand
+
+    def _fire(self, hand: Hand) -> None:
+        del self._hands[hand]
+        for lines in hand.pipes:
+            self._selector.unregister(lines.pipe)
+        hand.end()
+
+    def _settle(self, hand: Hand, order: _Order, found: Outcome | LakeError | Lost) -> list[Outcome]:
+        """The outcome of a job that has ended, in a list; an empty one where it is to be done once more."""
+        order.seconds += hand.seconds
+        order.peak_bytes = max(order.peak_bytes, hand.peak_bytes)
+        had_all = hand.memory_gb >= self._site.memory_gb
+        hand.rest()
+        self._hands[hand] = None
+        if isinstance(found, Lost) or hand.holds_gb > IDLE_GB_MAX:
+            self._fire(hand)
+        if isinstance(found, Lost):
+            if found.for_memory and not had_all and not order.is_alone:
+                order.is_alone = True
+                return self._again(order, 0.0)
+            job = order.work.job
+            found = JobFailed(f"{job.table}: {found.what} ({job.where})", next=found.next)
+        if isinstance(found, LakeError):
+            if _is_passing(found) and order.attempts < ATTEMPTS_MAX:
+                return self._again(order, BACKOFF_SECONDS * 2 ** (order.attempts - 1))
+            found = failed(order.work, found)
+        return [
+            replace(
+                found,
+                started_at=order.started_at,
+                seconds=order.seconds,
+                attempts=order.attempts,
+                memory_peak_bytes=order.peak_bytes,
+            )
+        ]
+
+    def _again(self, order: _Order, pause_seconds: float) -> list[Outcome]:
+        order.due = time.monotonic() + pause_seconds
+        self._queue.append(order)
+        return []
+
+
+def _is_passing(error: LakeError) -> bool:
+    """Whether the same may work when it is tried again."""
+    return isinstance(error, StoreError | Conflict) and not isinstance(error, AccessRefused)
