@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from typing import TypeGuard
 
 import duckdb
-from polars.exceptions import ComputeError, PanicException
+from polars.exceptions import ColumnNotFoundError, ComputeError, PanicException
 
 from catalog.errors import JobFailed, LakeError, MachineError
 from catalog.tables.faults import as_lake_error
 from lake.machine import machine_error
 from lake.promote.declare import Job
+from lake.promote.names import suggested
 
 _STORE = "object-store error"
 _POLARS_FILE = "parquet: "
@@ -36,7 +37,7 @@ def blaming(job: Job) -> Iterator[None]:
             raise fault from error
         raise JobFailed(
             f"{job.table}: {type(error).__name__}: {_first_line(error)} ({_place(job, error)})",
-            next="mend the job; its table stays at its last good version",
+            next=f"{_meant(error)}mend the job; its table stays at its last good version",
         ) from error
 
 
@@ -69,6 +70,12 @@ def _is_store(error: BaseException) -> TypeGuard[Exception]:
 def _begins(error: BaseException, text: str) -> bool:
     """Whether it is an error of Polars' about its work: what stands further on may quote values of the data."""
     return isinstance(error, ComputeError) and str(error).startswith(text)
+
+
+def _meant(error: BaseException) -> str:
+    """The name that Polars takes for the one that was meant, where it knows no such column."""
+    near = suggested(str(error)) if isinstance(error, ColumnNotFoundError) else None
+    return f"the nearest is {near}: " if near else ""
 
 
 def _first_line(error: BaseException) -> str:

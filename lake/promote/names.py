@@ -2,8 +2,11 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+_SUGGESTION = re.compile(r'(?:Did you mean|Candidate bindings:)[: ]*"([^"\n]+)"')
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -34,6 +37,16 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '7,602 rows')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def suggested(said: str) -> str | None:
+    """The name that an engine takes for the one that was meant, out of what it says of an unknown one.
+
+    >>> suggested('Referenced column "carier" not found in FROM clause!\\nCandidate bindings: "carrier"')
+    'carrier'
+    """
+    match = _SUGGESTION.search(said)
+    return match[1] if match else None
 
 
 def shown(path: Path | str) -> str:

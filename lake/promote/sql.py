@@ -15,6 +15,7 @@ from lake.engine import connect, quote_name, quote_text, show_table
 from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Query
 from lake.promote.faults import machine_fault
+from lake.promote.names import suggested
 
 _EXACT = {"hugeint": "bigint", "uhugeint": "bigint", "ubigint": "bigint", "uuid": "varchar", "enum": "varchar"}
 """Types that Parquet lacks, and what their values are cast to, with an error where one does not fit: DuckDB's own
@@ -95,7 +96,9 @@ def _refused(dtype: DuckDBPyType) -> str | None:
 def _advice(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         return "raise [compute] memory_gb in lake.toml, or ask for less; its table stays at its last good version"
-    return "mend the query; its table stays at its last good version"
+    near = suggested(str(error)) if isinstance(error, duckdb.BinderException | duckdb.CatalogException) else None
+    meant = f"the nearest is {near}: " if near else ""
+    return f"{meant}mend the query; its table stays at its last good version"
 
 
 def _first_line(error: duckdb.Error) -> str:
