@@ -73,7 +73,10 @@ def matching(
 ) -> pl.LazyFrame:
     """The rows whose key is (``semi``) or is not (``anti``) in ``held``, of which one share is in memory at a time.
 
-    Shares that are merely joined together as plans run at once, and hold all of it: so each is written down.
+    NULL is a key like others. Shares that are merely joined together as plans run at once, and hold all of it: so each
+    is written down.
     """
-    parts = (rows.filter(share).join(held.filter(share), on=key, how=how) for share in shares(key, passes))
+    parts = (
+        rows.filter(share).join(held.filter(share), on=key, how=how, nulls_equal=True) for share in shares(key, passes)
+    )
     return next(parts) if passes == 1 else pl.concat([room.keep(part) for part in parts])

@@ -2,44 +2,30 @@
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import polars as pl
-
-from catalog.objects import ObjectStore
-from catalog.quarantine import SCHEMA, WAITING
-from catalog.tables import Change, Snapshot, Tables, storable
-from catalog.zones import TableName, Zone
-from lake.promote.account import count_rows, require_balance
+from catalog.errors import NotFound
+from catalog.tables import Change, Snapshot
+from catalog.zones import TableName
+from lake.promote.apply import OutOfStep
 from lake.promote.change import progress, state_of
-from lake.promote.check import Verdict, judge
-from lake.promote.declare import Frames, Job
+from lake.promote.declare import Job
+from lake.promote.dependent import Whole
+from lake.promote.desk import Bench, Desk
 from lake.promote.faults import blaming, machine_faults
-from lake.promote.frames import Nulls, count_tokens, require_columns, result_of
-from lake.promote.memory import Room
-from lake.promote.outcome import Outcome
-from lake.promote.sql import Bounds, SourceFiles, run_query
-from lake.promote.write import files_of, settle
+from lake.promote.increment import increment
+from lake.promote.make import Made, Order, make_whole
+from lake.promote.outcome import Outcome, RunOptions
+from lake.promote.part import make_part
+from lake.promote.redo import make_again
+from lake.promote.write import settle
 
+__all__ = ["Desk", "Task"]
 
-@dataclass(frozen=True)
-class Desk:
-    """What a run works with; ``local_files`` gives local copies of a snapshot's files, below ``scratch``.
-
-    ``scratch`` takes each job's result while it is checked: as much disk as the greatest of them, compressed. SQL jobs
-    reach nothing outside of it.
-    """
-
-    tables: Tables
-    objects: ObjectStore
-    scratch: Path
-    local_files: Callable[[Snapshot], Sequence[Path]]
-    run: str
-    memory_gb: float
+_HABIT = RunOptions()
 
 
 class Task:
@@ -49,92 +35,86 @@ class Task:
         self.job, self.inputs, self.pin, self.desk = job, inputs, pin, desk
         self.operation = f"{desk.run}-{job.table}-{uuid.uuid4().hex[:12]}"
 
-    def run(self, reason: str) -> tuple[Outcome, Snapshot]:
+    def run(self, reason: str, options: RunOptions = _HABIT) -> tuple[Outcome, Snapshot]:
         """Make the rows, judge them, write them, commit. Raises what the steps raise."""
-        job, desk = self.job, self.desk
-        with blaming(job), _scratch(desk.scratch) as folder:
-            room = Room(desk.memory_gb, lambda frame: _keep(frame, folder))
-            nulls = self._count_nulls()
-            rows = self._result(folder)
-            lookups = {name: snapshot.scan() for name, snapshot in self.inputs.items()}
-            verdict = judge(job, rows, lookups, room)
-            schema = verdict.accepted.collect_schema()
-            rejects = self._set_aside(verdict, folder)
-            files = files_of(desk.tables, job, verdict.accepted, self.pin, room)
-        rows_in = sum(self.inputs[name].rows for name in job.inputs)
-        told = progress(job, {name: state_of(snapshot) for name, snapshot in self.inputs.items()}) | {
-            "run": desk.run,
-            "rows_in": rows_in,
-            "rejects": rejects,
-            "nulls": nulls,
-            "findings": [
-                {"rule": f.rule, "action": str(f.action), "rows": f.rows, "judged": f.judged, "message": f.message}
-                for f in verdict.findings
-            ],
-            "description": job.description,
-            "owner": job.owner,
-        }
-        change = Change(name=job.table, operation=self.operation, base=None, schema=schema, metadata=told)
-        snapshot = settle(desk.tables, change, files)
-        warnings = tuple(f.message for f in verdict.findings if f.message)
+        with self.made(options) as made:
+            pass
+        job, pin = self.job, self.pin
+        told = self._progress(made, options)
+        change = Change(name=job.table, operation=self.operation, base=None, schema=made.schema, metadata=told)
+        snapshot = settle(self.desk.tables, change, made.files)
+        there = {file.path for file in pin.files} if pin else set()
         outcome = Outcome(
-            job.table, "ran", reason, snapshot.version, rows_in, snapshot.rows, verdict.rejected, warnings, nulls
+            job.table,
+            "ran",
+            reason,
+            version=snapshot.version,
+            rows_in=told["rows_in"],
+            rows_out=snapshot.rows,
+            rejected=made.rejects["rows"] if made.rejects else 0,
+            warnings=tuple(each.message for each in made.findings if each.message),
+            nulls=made.nulls,
+            how=made.how,
+            read={name: source.version for name, source in self.inputs.items()},
+            rows_read=made.read.rows,
+            bytes_in=made.read.size_bytes,
+            bytes_out=sum(file.size_bytes for file in made.files if file.path not in there),
         )
         return outcome, snapshot
 
-    def _count_nulls(self) -> Nulls:
-        counts = {
-            str(name): count_tokens(self.inputs[name].scan(), tokens) for name, tokens in self.job.null_tokens.items()
-        }
-        return {name: columns for name, columns in counts.items() if columns}
+    @contextmanager
+    def made(self, options: RunOptions = _HABIT) -> Iterator[Made]:
+        """The version to be, written and not committed; what is on the local disk of it is there inside only."""
+        with blaming(self.job), _scratch(self.desk.scratch) as folder:
+            order = Order(Bench(self.job, self.desk, folder), self.inputs, self.pin, self.operation)
+            yield self._make(order, options)
 
-    def _result(self, folder: Path) -> pl.LazyFrame:
-        """The job's rows, made once and written down."""
-        job = self.job
-        if isinstance(job.body, Frames):
-            result = result_of(job, {name: snapshot.scan() for name, snapshot in self.inputs.items()})
-        else:
-            with machine_faults():
-                files = {
-                    name: SourceFiles(self.inputs[name].schema, self.desk.local_files(self.inputs[name]))
-                    for name in job.inputs
-                }
-            result = storable(run_query(job, files, folder, Bounds(self.desk.scratch, self.desk.memory_gb)))
-            require_columns(job, result.collect_schema())
-        return _keep(result, folder)
+    def _make(self, order: Order, options: RunOptions) -> Made:
+        job, pin = self.job, self.pin
+        if options.partition and pin is not None:
+            return make_again(order, pin, options.partition)
+        news = increment(job, self.inputs, pin, self.desk.tables, options)
+        if isinstance(news, Whole) or pin is None:
+            return make_whole(order, news.reason if isinstance(news, Whole) else "never built")
+        try:
+            return make_part(order, pin, news)
+        except OutOfStep as error:
+            return make_whole(order, f"{news.how}, but {error}")
+        except NotFound as error:
+            return make_whole(order, f"{news.how}, but older files of its sources are gone ({error.what})")
 
-    def _set_aside(self, verdict: Verdict, folder: Path) -> dict[str, str | int] | None:
-        """Put the rejected rows beside the catalog, in the columns of its quarantine; the commit names the object."""
-        if verdict.rejects is None:
-            return None
-        rows = (
-            verdict.rejects.with_row_index("number", offset=1)
-            .with_columns(
-                id=pl.concat_str(pl.lit(f"{self.operation}:"), pl.col("number").cast(pl.String)),
-                source=pl.lit(self.operation),
-                table=pl.lit(str(self.job.table)),
-                stage=pl.lit("promote"),
-                delivery=pl.lit(None, pl.String),
-                archived_as=pl.lit(None, pl.String),
-                run=pl.lit(self.desk.run),
-                status=pl.lit(WAITING),
-                done_by=pl.lit(None, pl.String),
-                at=pl.lit(datetime.now(UTC)),
+    def _progress(self, made: Made, options: RunOptions) -> dict[str, Any]:
+        """What the commit tells of itself: among it what the table was made from, so that a run can tell what is new.
+
+        Rows that were made anew by themselves move no progress.
+        """
+        job, pin = self.job, self.pin
+        states = {name: state_of(snapshot) for name, snapshot in self.inputs.items()}
+        done = progress(job, states)
+        if options.partition and pin is not None:
+            before = {name: pin.metadata.get(name) for name in done}
+            is_same = all(
+                (before["sources"] or {}).get(name, {}).get("files") == told["files"]
+                for name, told in done["sources"].items()
             )
-            .select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
-        )
-        key = f"rejects/{self.job.table}/{self.operation}.parquet"
-        path = folder / "rejects.parquet"
-        rows.sink_parquet(path, engine="streaming")
-        require_balance(self.job, {"set aside": verdict.rejected, "in its rejects": count_rows(pl.scan_parquet(path))})
-        self.desk.objects.put_file(Zone.CATALOG, key, path)
-        return {"key": key, "rows": verdict.rejected, "source": self.operation}
-
-
-def _keep(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
-    path = folder / f"{uuid.uuid4().hex}.parquet"
-    frame.sink_parquet(path, engine="streaming")
-    return pl.scan_parquet(path, glob=False)
+            is_known = is_same and before["code"] == done["code"] and not pin.metadata.get("redone")
+            done = before if is_known else before | {"redone": True}
+        return done | {
+            "run": self.desk.run,
+            "how": made.how,
+            "rows_in": sum(self.inputs[name].rows for name in job.inputs),
+            "rejects": made.rejects,
+            "nulls": made.nulls,
+            "findings": [
+                {"rule": f.rule, "action": str(f.action), "rows": f.rows, "judged": f.judged, "message": f.message}
+                for f in made.findings
+            ],
+            "measures": made.measured,
+            "description": job.description,
+            "owner": job.owner,
+            "units": dict(job.units),
+            "pii": list(job.pii),
+        }
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""What a run works with, and what a job is given of a table: all of its rows, or some."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+
+from catalog.objects import ObjectStore
+from catalog.tables import Snapshot, Tables, storable
+from catalog.zones import TableName
+from lake.promote.account import count_rows
+from lake.promote.declare import Frames, Job
+from lake.promote.faults import machine_faults
+from lake.promote.frames import require_columns, result_of
+from lake.promote.memory import Room
+from lake.promote.sql import Bounds, SourceFiles, run_query
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a run works with; ``local_files`` gives local copies of a snapshot's files, below ``scratch``.
+
+    ``scratch`` takes each job's result while it is checked: as much disk as the greatest of them, compressed. SQL jobs
+    reach nothing outside of it.
+    """
+
+    tables: Tables
+    objects: ObjectStore
+    scratch: Path
+    local_files: Callable[[Snapshot], Sequence[Path]]
+    run: str
+    memory_gb: float
+
+
+@dataclass(frozen=True)
+class View:
+    """A table as a job is given it: a version, which may be of some of its files only, or rows written to a file."""
+
+    schema: pl.Schema
+    frame: pl.LazyFrame
+    source: Snapshot | Path
+    rows: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "View":
+        """The rows of a version."""
+        return cls(snapshot.schema, snapshot.scan(), snapshot, snapshot.rows)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where one job is worked on: a folder below the desk's scratch, which goes afterwards."""
+
+    job: Job
+    desk: Desk
+    folder: Path
+
+    @property
+    def room(self) -> Room:
+        """What the work on rows may take."""
+        return Room(self.desk.memory_gb, self.keep)
+
+    def keep(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Write rows down, so that what makes them runs once."""
+        return pl.scan_parquet(self._written(frame), glob=False)
+
+    def view(self, frame: pl.LazyFrame) -> View:
+        """The same as a table that a job can be given."""
+        path = self._written(frame)
+        kept = pl.scan_parquet(path, glob=False)
+        return View(kept.collect_schema(), kept, path, count_rows(kept))
+
+    def result(self, views: Mapping[TableName, View]) -> pl.LazyFrame:
+        """The job's rows, made once of what it is given, and written down. Raises `JobFailed`, `TypeRefused`."""
+        job = self.job
+        if isinstance(job.body, Frames):
+            return self.keep(result_of(job, {name: view.frame for name, view in views.items()}))
+        folder = self.folder / uuid4().hex
+        with machine_faults():
+            folder.mkdir()
+            files = {name: SourceFiles(views[name].schema, self._local(views[name])) for name in job.inputs}
+        result = storable(run_query(job, files, folder, Bounds(self.desk.scratch, self.desk.memory_gb)))
+        require_columns(job, result.collect_schema())
+        return self.keep(result)
+
+    def _local(self, view: View) -> Sequence[Path]:
+        return [view.source] if isinstance(view.source, Path) else self.desk.local_files(view.source)
+
+    def _written(self, frame: pl.LazyFrame) -> Path:
+        path = self.folder / f"{uuid4().hex}.parquet"
+        frame.sink_parquet(path, engine="streaming")
+        return path

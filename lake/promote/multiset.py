@@ -1,0 +1,83 @@
+"""Rows as multisets: what one frame has more of than another, exactly and in shares that fit into memory.
+
+Two rows are equal where a reader could not tell them apart: NULL equals NULL and NaN equals NaN, and 0.0 is not -0.0.
+"""
+
+import polars as pl
+
+from lake.promote.memory import Room, bulk, shares
+
+COUNT = "__lake_count"
+"""Of how many rows like this one a frame has more (above 0) or less."""
+
+_TWIN = "__lake_twin_"
+
+
+def twins(schema: pl.Schema) -> list[pl.Expr]:
+    """Columns that tell apart what grouping and joining take for equal: the zeros of floats, also inside of others.
+
+    >>> rows = pl.LazyFrame({"n": [0.0, -0.0, 1.0]})
+    >>> rows.select(twins(rows.collect_schema())).collect().to_series().to_list()
+    [False, True, False]
+    """
+    found = []
+    for number, (name, dtype) in enumerate(schema.items()):
+        column = pl.col(name)
+        if dtype.is_float():
+            found.append(((column == 0) & ((1 / column) < 0)).alias(f"{_TWIN}{number}"))
+        elif dtype.is_nested() and "Float" in str(dtype):
+            found.append(pl.struct(_said(column, dtype)).struct.json_encode().alias(f"{_TWIN}{number}"))
+    return found
+
+
+def with_twins(rows: pl.LazyFrame, schema: pl.Schema) -> tuple[pl.LazyFrame, list[str]]:
+    """The rows with their `twins`, and the names of all columns that together tell a row from another one."""
+    made = twins(schema)
+    return rows.with_columns(made), [*schema, *(expr.meta.output_name() for expr in made)]
+
+
+def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room) -> pl.LazyFrame:
+    """The rows of which there are not as many in ``new`` as in ``old``, each once, with the difference as `COUNT`.
+
+    Both have the same columns. Written down by ``room``, one share of the rows after the other.
+    """
+    schema = new.collect_schema()
+    both = pl.concat(
+        [
+            new.with_columns(pl.lit(1, pl.Int64).alias(COUNT)),
+            old.select(schema.names()).with_columns(pl.lit(-1, pl.Int64).alias(COUNT)),
+        ]
+    )
+    marked, names = with_twins(both, schema)
+    one, other = bulk(new), bulk(old)
+    passes = room.passes(one.rows + other.rows, max(one.width, other.width))
+    parts = (
+        marked.filter(share).group_by(names).agg(pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0)
+        for share in shares(schema.names(), passes)
+    )
+    kept = [room.keep(part.select(*schema, COUNT)) for part in parts]
+    return kept[0] if len(kept) == 1 else pl.concat(kept)
+
+
+def more(balanced: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows that ``new`` has more of, as often as it has, out of a `balance`."""
+    return _repeated(balanced.filter(pl.col(COUNT) > 0))
+
+
+def less(balanced: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows that ``old`` has more of, as often as it has, out of a `balance`."""
+    return _repeated(fewer(balanced))
+
+
+def fewer(balanced: pl.LazyFrame) -> pl.LazyFrame:
+    """The same, each once, with how often it is as `COUNT`."""
+    return balanced.filter(pl.col(COUNT) < 0).with_columns(-pl.col(COUNT))
+
+
+def _repeated(counted: pl.LazyFrame) -> pl.LazyFrame:
+    return counted.with_columns(pl.int_ranges(0, pl.col(COUNT)).alias(COUNT)).explode(COUNT).drop(COUNT)
+
+
+def _said(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """The column as JSON can say it: nothing of what has bytes inside."""
+    return column if "Binary" not in str(dtype) else pl.lit("")

@@ -1,0 +1,225 @@
+"""A job's table made in part, of what is new in its sources: written, and not committed yet.
+
+The job is run on what came and on what went, as `sides` tells them apart, and the difference of the two is what changes
+in its table and in its rejects.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from catalog.tables import Snapshot, difference
+from lake.promote.account import count_rows
+from lake.promote.apply import Applied, Ground, OutOfStep, apply, standing
+from lake.promote.check import Finding, accept, assess, refuse, row_rules, table_rules
+from lake.promote.declare import Mode
+from lake.promote.increment import Increment
+from lake.promote.make import Made, Order, weighed
+from lake.promote.memory import bulk, matching, shares
+from lake.promote.modes import HISTORIES, shape
+from lake.promote.reach import reach_of
+from lake.promote.setaside import RECORD, carry
+from lake.promote.sides import Counts, Read, sides
+
+Found = tuple[Finding, ...]
+
+
+@dataclass
+class _Halves:
+    """What the job made of what came (new) and of what went (old), by the number of the stage, and its rejects."""
+
+    new: dict[int, pl.LazyFrame] = field(default_factory=dict)
+    old: dict[int, pl.LazyFrame] = field(default_factory=dict)
+    rejected: list[pl.LazyFrame] = field(default_factory=list)
+    taken_back: list[pl.LazyFrame] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    read: Read = field(default_factory=Read)
+    nulls: dict[str, Counts] = field(default_factory=dict)
+
+
+def make_part(order: Order, pin: Snapshot, increment: Increment) -> Made:
+    """The table of what is new in its sources. Raises as `make_whole`; `OutOfStep` where it must be made whole."""
+    bench, job = order.bench, order.bench.job
+    halves = _halves(order, pin, increment)
+    ground = Ground(bench.desk.tables, job, pin, bench.room)
+    applied, found = (_by_group if _group(order) else _by_row)(order, ground, halves, increment)
+    found += _of_table(order, ground, applied)
+    refuse(job, found)
+    measured, weights = weighed(order, applied.files, pin.schema)
+    come, gone = _concat(halves.rejected, RECORD), _concat(halves.taken_back, RECORD)
+    return Made(
+        how=increment.how,
+        files=applied.files,
+        schema=pin.schema,
+        findings=(*_summed(halves.findings), *found, *weights),
+        rejects=carry(bench, order.operation, pin.metadata.get("rejects"), come, gone),
+        nulls={name: columns for name, columns in halves.nulls.items() if columns},
+        read=halves.read,
+        measured=measured,
+    )
+
+
+def _halves(order: Order, pin: Snapshot, increment: Increment) -> _Halves:
+    halves = _Halves(nulls=dict(pin.metadata.get("nulls", {})))
+    for number, stage in enumerate(increment.stages):
+        pair = sides(stage, increment.during(number), order.bench)
+        halves.read += pair.read
+        _count_on(halves.nulls, str(stage.source), pair.came, pair.went)
+        for views, frames, rejects in (
+            (pair.new, halves.new, halves.rejected),
+            (pair.old, halves.old, halves.taken_back),
+        ):
+            if views is None:
+                continue
+            verdict = accept(order.bench.job, order.bench.result(views), order.lookups, order.bench.room)
+            frames[number] = _require_same(verdict.accepted, order, pin)
+            rejects.extend([] if verdict.rejects is None else [verdict.rejects])
+            halves.findings.extend(verdict.findings if frames is halves.new else ())
+    return halves
+
+
+def _by_group(order: Order, ground: Ground, halves: _Halves, increment: Increment) -> tuple[Applied, Found]:
+    """The rows of touched keys, or partitions, in the place of those that the table has of them."""
+    bench, job, group, schema = order.bench, order.bench.job, _group(order), ground.pin.schema
+    # What a later stage takes back is no news.
+    new = [
+        _without(order, rows, [each for at, each in halves.old.items() if at > number], group)
+        for number, rows in halves.new.items()
+    ]
+    found: Found = ()
+    table = there = pl.LazyFrame(schema=schema)
+    if new:
+        rows = pl.concat(new)
+        found = assess(rows, row_rules(job), order.lookups, bench.room)
+        if job.mode in HISTORIES:
+            refuse(job, found)
+        table = bench.keep(shape(job, rows.drop(job.origin), bench.room))
+    touched = [*halves.old.values(), *(halves.new.values() if increment.is_redone else ())]
+    if touched:
+        there = standing(ground, _distinct(order, pl.concat([rows.select(group) for rows in touched])), group)
+    if not increment.is_redone:
+        _require_there(order, halves, there, group)
+    return apply(ground, table, there), found
+
+
+def _require_there(order: Order, halves: _Halves, there: pl.LazyFrame, group: list[str]) -> None:
+    """Raises `OutOfStep` unless the table has as many rows of the touched groups as its sources made before."""
+    job, room = order.bench.job, order.bench.room
+    # What an earlier stage has touched was not like this before.
+    first = [
+        _without(
+            order,
+            rows,
+            [each for half in (halves.new, halves.old) for at, each in half.items() if at < number],
+            group,
+        )
+        for number, rows in halves.old.items()
+    ]
+    expected = count_rows(shape(job, pl.concat(first).drop(job.origin), room)) if first else 0
+    if expected != (counted := count_rows(there)):
+        raise OutOfStep(f"it has {counted:,} rows where its sources made {expected:,} before")
+
+
+def _by_row(order: Order, ground: Ground, halves: _Halves, increment: Increment) -> tuple[Applied, Found]:
+    """The rows of a table without a key."""
+    job, room, schema = order.bench.job, order.bench.room, ground.pin.schema
+    rules = row_rules(job)
+    is_once = len(increment.stages) == 1
+    found: Found = ()
+    if is_once:
+        found = tuple(each for rows in halves.new.values() for each in assess(rows, rules, order.lookups, room))
+        refuse(job, found)
+    elif not {column for rule in rules for column in rule.columns} <= set(schema):
+        raise OutOfStep("several sources changed, and a rule reads a column that the table does not have")
+    new, old = (
+        _concat([rows.drop(job.origin).select(list(schema)) for rows in half.values()], schema)
+        for half in (halves.new, halves.old)
+    )
+    applied = apply(ground, new, old)
+    # Of several stages only what is left in the end is judged: what comes between is never in the table.
+    return applied, found if is_once else assess(applied.come, rules, order.lookups, room)
+
+
+def _of_table(order: Order, ground: Ground, applied: Applied) -> Found:
+    """What the rules on the table's rows together find: rows that came are compared with all of its rows."""
+    found: list[Finding] = []
+    for rule in table_rules(order.bench.job):
+        columns = list(rule.columns)
+        values = _distinct(order, applied.come.select(columns).drop_nulls())
+        near = reach_of(values, columns).files(applied.files) if count_rows(values) else []
+        size = bulk(values)
+        passes = ground.room.passes(size.rows, size.width)
+        rows = matching(ground.scan(near).select(columns), values, columns, "semi", ground.room, passes)
+        found += assess(rows, [rule], order.lookups, ground.room)
+    return tuple(found)
+
+
+def _group(order: Order) -> list[str]:
+    """The columns whose values are made anew together; empty where rows stand for themselves."""
+    job = order.bench.job
+    return list(job.partition_by if job.mode is Mode.PARTITION else job.key)
+
+
+def _without(order: Order, rows: pl.LazyFrame, others: Sequence[pl.LazyFrame], group: list[str]) -> pl.LazyFrame:
+    """The rows of groups that none of the others has."""
+    if not others:
+        return rows
+    held = _distinct(order, pl.concat([each.select(group) for each in others]))
+    size = bulk(held)
+    room = order.bench.room
+    return matching(rows, held, group, "anti", room, room.passes(size.rows, size.width))
+
+
+def _distinct(order: Order, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Each of the rows once, written down share by share."""
+    room, size = order.bench.room, bulk(rows)
+    names = rows.collect_schema().names()
+    parts = [room.keep(rows.filter(share).unique()) for share in shares(names, room.passes(size.rows, size.width))]
+    return pl.concat(parts)
+
+
+def _require_same(rows: pl.LazyFrame, order: Order, pin: Snapshot) -> pl.LazyFrame:
+    """The rows; raises `OutOfStep` where the table that is there has other columns."""
+    job = order.bench.job
+    if differs := difference(pin.schema, shape(job, rows.drop(job.origin)).collect_schema()):
+        raise OutOfStep(f"its columns change: {differs}")
+    return rows
+
+
+def _concat(frames: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.LazyFrame:
+    """The rows of all frames; none, in this schema, where there is no frame."""
+    found = list(frames)
+    return pl.concat(found) if found else pl.LazyFrame(schema=schema)
+
+
+def _count_on(nulls: dict[str, Counts], source: str, came: Counts, went: Counts) -> None:
+    """Carry the counts of a source's tokens on, in place."""
+    before = nulls.get(source, {})
+    columns: dict[str, dict[str, int]] = {}
+    for sign, counts in ((1, before), (1, came), (-1, went)):
+        for column, tokens in counts.items():
+            for token, count in tokens.items():
+                found = columns.setdefault(column, {})
+                found[token] = found.get(token, 0) + sign * count
+    kept = {column: {token: n for token, n in tokens.items() if n} for column, tokens in columns.items()}
+    nulls[source] = {column: tokens for column, tokens in kept.items() if tokens}
+
+
+def _summed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings of several stages, those of one rule as one."""
+    by_rule: dict[str, Finding] = {}
+    for each in findings:
+        other = by_rule.get(each.rule)
+        by_rule[each.rule] = (
+            each
+            if other is None
+            else Finding(
+                each.rule,
+                each.action,
+                each.rows + other.rows,
+                other.message or each.message,
+                each.judged + other.judged,
+            )
+        )
+    return tuple(by_rule.values())

@@ -1,0 +1,55 @@
+"""Some rows of a table made anew, those with certain values of its partitions or its key; all others stay."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from catalog.errors import UsageError
+from catalog.tables import Snapshot, difference
+from lake.promote.apply import Ground, OutOfStep, apply
+from lake.promote.check import judge
+from lake.promote.declare import Job, Mode
+from lake.promote.desk import View
+from lake.promote.make import Made, Order, weighed
+from lake.promote.names import listed
+from lake.promote.sides import Read
+
+_WHOLE = "make it whole: lake run --full"
+
+
+def make_again(order: Order, pin: Snapshot, values: Mapping[str, str]) -> Made:
+    """The table with the rows of these values, by column, as the job makes them now. Raises `UsageError`.
+
+    What was set aside stays as it was, since it does not tell of which values it is. Raises as `make_whole`, too.
+    """
+    bench, job = order.bench, order.bench.job
+    _require_columns(job, values)
+    rows = bench.result({name: View.of(order.inputs[name]) for name in job.inputs})
+    verdict = judge(job, rows, order.lookups, bench.room)
+    if differs := difference(pin.schema, verdict.accepted.collect_schema()):
+        raise UsageError(f"{job.table}: its columns change ({differs}), in all of its rows", next=_WHOLE)
+    meant = pl.all_horizontal(pl.col(name).cast(pl.String) == text for name, text in values.items())
+    new, old = (bench.keep(frame.filter(meant)) for frame in (verdict.accepted, pin.scan()))
+    try:
+        applied = apply(Ground(bench.desk.tables, job, pin, bench.room), new, old)
+    except OutOfStep as error:
+        raise UsageError(f"{job.table}: a part of it cannot be written by itself: {error}", next=_WHOLE) from None
+    measured, found = weighed(order, applied.files, pin.schema)
+    return Made(
+        how=f"the rows of {listed(f'{name}={text}' for name, text in values.items())}",
+        files=applied.files,
+        schema=pin.schema,
+        findings=verdict.findings + found,
+        rejects=pin.metadata.get("rejects"),
+        nulls=pin.metadata.get("nulls", {}),
+        read=Read.of(*(order.inputs[name] for name in job.inputs)),
+        measured=measured,
+    )
+
+
+def _require_columns(job: Job, values: Mapping[str, str]) -> None:
+    columns = {Mode.PARTITION: job.partition_by, Mode.UPSERT: job.key, Mode.SCD2: job.key}.get(job.mode)
+    if columns is None:
+        raise UsageError(f"{job.table} is in mode {job.mode}, of which no part is made by itself", next=_WHOLE)
+    if strange := [name for name in values if name not in columns]:
+        raise UsageError(f"{job.table} is not divided by {strange[0]!r}", next=f"name one of {listed(columns)}")
