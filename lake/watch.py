@@ -9,7 +9,6 @@ from catalog.errors import LakeError, NotFound
 from catalog.zones import Zone
 from lake.machine import machine_error
 from lake.publication import RunResult
-from lake.runs import called_by
 from lake.workspace import Workspace
 
 LOOK_SECONDS = 0.5
@@ -82,9 +81,7 @@ class Watch:
 
     def _work_on(self, landed: Landed) -> None:
         try:
-            with called_by("watch"):
-                result = self._work()
-            self._done(result)
+            self._done(self._work())
         except NotFound:
             # A dataset that is watched before its first file comes is in nobody's list yet.
             if landed or not self._datasets:
