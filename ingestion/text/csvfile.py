@@ -29,7 +29,7 @@ def read_csv(source: Source) -> Iterator[Found]:
     dialect = understand(text, source)
     if not dialect.header:
         raise FileRefused("dialect", "no column can be told from its beginning: give its dialect in lake.toml")
-    head = read_head(text, dialect)
+    head = read_head(text, dialect, source.options.skip_lines or 0)
     doubt = _doubt(text, dialect, head, source)
     if doubt is None:
         try:

@@ -41,8 +41,11 @@ class Head:
     doubtful: Mapping[int, str] = field(default_factory=dict)
 
 
-def read_head(text: Text, dialect: Dialect) -> Head:
-    """The lines above ``dialect.first_line``; raises `FileRefused` where they are no head but a file of its own."""
+def read_head(text: Text, dialect: Dialect, passed: int = 0) -> Head:
+    """The lines above ``dialect.first_line``; raises `FileRefused` where they are no head but a file of its own.
+
+    The first lines that are ``passed`` over by a pin are in no doubt.
+    """
     wanted = dialect.first_line - 1
     data, ends = _first_lines(text, wanted)
     if len(ends) < wanted and len(data) > (ends[-1] if ends else 0):
@@ -59,7 +62,7 @@ def read_head(text: Text, dialect: Dialect) -> Head:
     doubtful = {
         number: line
         for number, line in enumerate(above, start=1)
-        if line.strip() and (number > first or _is_doubtful(line, dialect))
+        if number > passed and line.strip() and (number > first or _is_doubtful(line, dialect))
     }
     return Head(len(ends), text.begin + ends[-1], has_lone_cr, rows, _titles(above), doubtful)
 

@@ -61,7 +61,7 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
         sound = {reading.style.delimiter for reading in readings if reading.malformed < _STRAY_RECORDS_MIN}
         astray = {reading.style.delimiter for reading in readings} - sound
         readings += [Reading(sample, Style(delimiter, "", "none"), width) for delimiter in sorted(astray)]
-    best = max(readings, key=score)
+    best = _least_malformed(readings, max(readings, key=score))
     return best if best.width != 1 else _shown(readings, best)
 
 
@@ -149,6 +149,12 @@ def _shown(readings: Sequence[Reading], best: Reading) -> Reading:
         and are_names(reading.values(reading.records[0]))
     ]
     return max(shown, key=score, default=best)
+
+
+def _least_malformed(readings: Sequence[Reading], best: Reading) -> Reading:
+    """Of the readings that differ from the best one by their escape alone, that with the fewest malformed records."""
+    twins = [reading for reading in readings if reading.style[:2] == best.style[:2] and reading.width == best.width]
+    return min([best, *twins], key=lambda reading: reading.malformed)
 
 
 def _is_undivided_above(reading: Reading) -> bool:

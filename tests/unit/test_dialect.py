@@ -144,6 +144,11 @@ def test_quotes_that_a_header_needs_outweigh_a_few_stray_ones(file: Path) -> Non
     assert (dialect.quote, dialect.escape, dialect.header) == ('"', "backslash", ("id", 'x "y"'))
 
 
+def test_quotes_that_are_escaped_in_a_second_table_only_tell_the_escape(file: Path) -> None:
+    dialect = judged(file, "id;n\n" + "1;x\n" * 9 + '\na;b;c\n1;"\\"";2\n1;x;2\n1;"\n";2\n')
+    assert (dialect.escape, dialect.header) == ("backslash", ("id", "n"))
+
+
 def test_apostrophes_are_no_quotes(file: Path) -> None:
     rows = "".join(f"{number},O'Neil's,'t Hooft\n" for number in range(9))
     assert judged(file, "id,name,other\n" + rows).quote == '"'
