@@ -255,7 +255,8 @@ def _explained(top: Top, above: int) -> Header | None:
         names, why = row[:-1], "the header ends with a delimiter that the rows lack"
     else:
         return None
-    if body.verdict(names) is Verdict.VALUES or body.has_shape_of(names) or body.recurring(names) is not None:
+    is_record = Verdict.VALUES in {body.verdict(names), body.verdict([*row, ""][:width])}
+    if is_record or body.has_shape_of(names) or body.recurring(names) is not None:
         return None
     header = _headed(replace(top, usual=[above, *top.usual]), [above], why)
     return replace(header, names=tuple(names))

@@ -249,12 +249,13 @@ class _Comparison:
         return list(self._recoded(tuple(cells)))[-1]
 
     def _unquoted(self, text: str) -> Cells:
-        """A line that was left of a damaged record, read by itself: no delimiter stands inside its quotes."""
-        quote = self.written.writing.quote or '"'
-        quoted = [cell.startswith(quote) and cell.endswith(quote) and len(cell) > 1 for cell in self._literal(text)]
+        """A line that was left of a damaged record, read by itself."""
+        quote, delimiter = self.written.writing.quote or '"', re.escape(self.written.writing.delimiter)
+        cell = rf"{quote}(?:[^{quote}]|{quote}{quote})*{quote}(?={delimiter}|\Z)|(?:(?!{delimiter}).)*"
+        cells = re.findall(rf"(?:\A|{delimiter})({cell})", text, re.DOTALL)
+        quoted = [part.startswith(quote) and part.endswith(quote) and len(part) > 1 for part in cells]
         return tuple(
-            cell[1:-1].replace(quote * 2, quote) if inside else cell
-            for cell, inside in zip(self._literal(text), quoted, strict=True)
+            part[1:-1].replace(quote * 2, quote) if inside else part for part, inside in zip(cells, quoted, strict=True)
         )
 
     def _recoded(self, cells: Cells) -> Iterator[Cells]:

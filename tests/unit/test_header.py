@@ -143,6 +143,12 @@ OTHER_WIDTH = [
     ),
     case("A,B,0,\n" + "A,B,0\n" * 5, "column_1,column_2,column_3", "0 0 1", "line 1, perhaps"),
     case("A,B,0\n" + "A,B,0,\n" * 5, "column_1,column_2,column_3,column_4", "0 0 1", "line 1, perhaps"),
+    case(
+        "28,E2,37,yes\n" + "10,B3,12,yes,-5\n38,C1,16,no,7\n01,D4,9,no,3\n",
+        "column_1,column_2,column_3,column_4,column_5",
+        "0 0 1",
+        "line 1, perhaps",
+    ),
     case("n,f,t,x\nSmith,Ann,Ulm\nJones,Ben,Bonn\n", "column_1,column_2,column_3", "0 0 1", "line 1, perhaps"),
 ]
 
