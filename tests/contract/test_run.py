@@ -19,6 +19,10 @@ TABLES = {
     "bronze.planes": (3_322, 9 + 5),
     "bronze.weather": (26_115, 15 + 5),
     "silver.flights": (336_776, 19),
+    "silver.cancellations": (8_255, 6),
+    "silver.operators": (4_054, 3 + 3),
+    "silver.routes": (520, 4 + 3),
+    "gold.delays_by_day": (365, 5),
 }
 
 
@@ -62,8 +66,9 @@ def test_missing_values_are_counted_and_the_mean_is_right(at_once: tuple[Lake, E
 def test_absent_destinations_are_named_and_kept(at_once: tuple[Lake, Endpoint]) -> None:
     """The four destinations that airports lacks: a warning names them and counts the flights, which stay."""
     flights = at_once[0].at().snapshot("silver.flights")
-    (warning,) = [finding for finding in flights.metadata["findings"] if finding["rule"].startswith("references")]
+    (warning,) = [finding for finding in flights.metadata["findings"] if finding["message"]]
     assert warning["action"] == "warn"
+    assert (warning["rule"], warning["judged"]) == ("references(dest, silver.airports, faa)", 336_776)
     assert warning["rows"] == 7_602
     assert all(code in warning["message"] for code in ("BQN", "PSE", "SJU", "STT"))
     assert flights.scan().filter(pl.col("dest").is_in(["BQN", "PSE", "SJU", "STT"])).collect().height == 7_602
@@ -119,3 +124,19 @@ def test_twelve_runs_make_what_one_run_makes(
         own = pl.exclude("^_.*$")
         left, right = here.read(name).select(own).collect(), there.read(name).select(own).collect()
         assert_frame_equal(left, right, check_row_order=False, abs_tol=1e-9)
+
+
+def test_histories_are_those_of_the_flights(at_once: tuple[Lake, Endpoint]) -> None:
+    """Seventeen planes went from one airline to another; a route that a month lacks has ended, and may begin again."""
+    view = at_once[0].at()
+    operators = view.read("silver.operators").collect()
+    assert operators.filter(~pl.col("current"))["tailnum"].n_unique() == 17
+    assert operators.filter(pl.col("current")).height == operators["tailnum"].n_unique() == 4_037
+    flown = view.read("silver.flights").select("carrier", "origin", "dest", "month").unique().collect()
+    spans = view.read("silver.routes").select("carrier", "origin", "dest", "valid_from", "valid_to").collect()
+    months = spans.with_columns(
+        pl.int_ranges(pl.col("valid_from"), pl.col("valid_to").fill_null(13)).alias("month")
+    ).explode("month")
+    assert_frame_equal(
+        months.select("carrier", "origin", "dest", pl.col("month").cast(pl.Int8)), flown, check_row_order=False
+    )

@@ -8,9 +8,10 @@ import pytest
 
 from catalog.zones import TableName
 from lake.promote.casts import misfit
-from lake.promote.declare import Frames, Job
+from lake.promote.declare import Frames, Job, Mode
 from lake.promote.find import find_jobs
 from lake.promote.frames import result_of
+from lake.promote.modes import shape
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 JOBS = {str(job.table): job for job in find_jobs(EXAMPLE, [])}
@@ -25,6 +26,30 @@ def test_delays_are_counted_by_month() -> None:
     result = made(JOBS["gold.delays_by_month"], month=[2, 1, 1, 1], dep_delay=[5, None, 16, -4])
     assert result.rows() == [(1, 3, 1, 6.0, 0.5), (2, 1, 0, 5.0, 0.0)]
     assert result.columns == ["month", "flights", "cancelled", "mean_dep_delay", "late_share"]
+
+
+def test_the_example_uses_every_mode() -> None:
+    assert {job.mode for job in JOBS.values()} == set(Mode)
+
+
+def test_a_plane_that_changes_hands_has_a_row_for_each_airline() -> None:
+    hours = [dt.datetime(2013, 1, 1, hour, tzinfo=dt.UTC) for hour in (5, 6, 7, 8)]
+    flown = made(
+        JOBS["silver.operators"],
+        tailnum=["N1", "N1", "N1", "N1"],
+        time_hour=[hours[2], hours[0], hours[1], hours[3]],
+        carrier=["DL", "FL", "FL", "UA"],
+        dep_time=[700, 500, 600, None],
+    )
+    history = shape(JOBS["silver.operators"], flown.lazy()).select("carrier", "valid_from", "valid_to").collect()
+    assert sorted(history.rows()) == [("DL", hours[2], None), ("FL", hours[0], hours[2])]
+
+
+def test_a_route_ends_in_the_first_month_that_lacks_it() -> None:
+    job = JOBS["silver.routes"]
+    flown = made(job, carrier=["UA"] * 4, origin=["EWR"] * 4, dest=["SFO", "SFO", "BQN", "SFO"], month=[1, 3, 2, 1])
+    history = shape(job, flown.lazy()).select("dest", "valid_from", "valid_to").collect()
+    assert sorted(history.rows()) == [("BQN", 2, 3), ("SFO", 1, 2), ("SFO", 3, None)]
 
 
 def test_silver_takes_from_bronze_the_supplier_s_columns_and_where_each_row_came_from() -> None:

