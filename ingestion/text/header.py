@@ -112,6 +112,8 @@ def _leading(top: Top) -> tuple[list[int], str]:
     if body.has_headings(rows[count - 1]):
         line = top.records[block[count - 1]].line
         said.append(f"line {line} is the header: its numbers or dates are names of columns")
+    elif not any(is_name(cell) for row in rows[:count] for cell in row):
+        said.append(f"line {top.records[block[0]].line} is the header, though nothing in it looks like a name")
     return block[:count], "; ".join(said)
 
 

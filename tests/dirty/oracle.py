@@ -176,7 +176,8 @@ class _Comparison:
 
     def _is_named(self, piece: Piece) -> bool:
         """Whether all that stands in a piece is among the names, with its quotes where they are said to be text."""
-        cells, names = piece.cells or (piece.text,), " ".join(self.got.header)
+        cells, names = piece.cells or (piece.text,), self.got.dialect["delimiter"] or " "
+        names = f" {str(names).join(self.got.header)} {' '.join(self.got.header)}"
         seen = list(self._recoded(cells))
         if self.got.dialect.get("quote") == "" and self.got.said:
             seen.append(self._literal(piece.text))

@@ -41,6 +41,7 @@ PLAIN = [
 ]
 
 HEADINGS = [
+    case(",39.7 b,15.5 :,\n,14.9 b,6,95\n,10 p,5,21\n,5 b,5,24\n", ",39.7 b,15.5 :,", "1 1 2", "though nothing"),
     case(
         "country,2019,2020\nDE,83.1,83.2\nFR,67.1,67.2\nIT,60,59\n",
         "country,2019,2020",
