@@ -123,9 +123,9 @@ class Hand:
             return _answer(answers[0])
         if is_gone or not process.answers.is_open:
             return self._ended()
-        most_gb = task.memory_gb + PROCESS_GB
-        if memory_bytes > most_gb * 1e9:
-            what = f"it held {memory_bytes / 1e9:.1f} GB of memory, and may hold {most_gb:.1f} GB"
+        most_bytes = (task.memory_gb + PROCESS_GB) * 1e9
+        if memory_bytes > most_bytes:
+            what = f"it held {memory_bytes / 1e6:,.0f} MB of memory, and may hold {most_bytes / 1e6:,.0f} MB"
             return Lost(what, f"raise [compute] memory_gb in lake.toml, or ask for less; {_KEEPS_STATE}", True)
         if seconds > task.seconds_max:
             what = f"it took more than {task.seconds_max:g} s"

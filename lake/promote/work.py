@@ -11,8 +11,9 @@ from catalog.errors import DataRefused, LakeError
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
 from lake.promote.declare import Job
+from lake.promote.desk import Desk
 from lake.promote.outcome import Event, Outcome, RunOptions
-from lake.promote.task import Desk, Task
+from lake.promote.task import Task
 
 _PLACE = re.compile(r"\(([^()\n]+:\d+)\)$")
 
@@ -59,7 +60,7 @@ class Here:
         work = self._queue.pop(0)
         started_at, began = datetime.now(UTC), time.monotonic()
         try:
-            outcome, _ = Task(work.job, work.inputs, work.pin, self._desk).run(work.reason)
+            outcome, _ = Task(work.job, work.inputs, work.pin, self._desk).run(work.reason, work.options)
         except LakeError as error:
             outcome = failed(work, error)
         return [replace(outcome, started_at=started_at, seconds=time.monotonic() - began, attempts=1)]

@@ -27,10 +27,11 @@ from catalog.zones import TableName
 from lake.filecache import FileCache
 from lake.machine import machine_error
 from lake.promote.declare import Job
+from lake.promote.desk import Desk
 from lake.promote.find import read_jobs
 from lake.promote.localfiles import linked
-from lake.promote.outcome import error_to_dict
-from lake.promote.task import Desk, Task
+from lake.promote.outcome import RunOptions, error_to_dict
+from lake.promote.task import Task
 
 _PR_SET_PDEATHSIG = 1
 
@@ -110,7 +111,7 @@ def _answer(session: _Session, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with session.desk(float(request["memory_gb"])) as desk:
             task = session.task(request, desk)
-            outcome, _ = task.run(request["reason"])
+            outcome, _ = task.run(request["reason"], RunOptions.from_dict(request["options"]))
             return {"outcome": outcome.to_dict()}
     except LakeError as error:
         return {"error": error_to_dict(error)}
