@@ -10,11 +10,13 @@ from typing import Any
 from catalog.errors import UsageError
 from catalog.zones import identifier
 from lake.datasets import DATASET_KEYS, DELIVERIES_KEYS, POLICY_KEYS
+from lake.outlets import ALERT_KEYS, PASSWORD_VARIABLE
 from lake.values import Key, Value, nearest, read_value
 
 FILE = "lake.toml"
 AWS = "aws"
 KEY_VARIABLES = ("LAKE_STORE_ACCESS_KEY", "LAKE_STORE_SECRET_KEY")
+SECRET_VARIABLES = (*KEY_VARIABLES, PASSWORD_VARIABLE)
 
 SERVERS = ("seaweedfs", "minio")
 
@@ -38,6 +40,10 @@ KEYS: Mapping[str, Key] = {
     "compute.jobs_max": Key(float, 0.0, "how many jobs run at once; 0: one for each core", minimum=0),
     "compute.job_seconds_max": Key(float, 21_600.0, "the time limit of a job that states none", minimum=1),
     "cache.size_gb": Key(float, 10.0, "data files kept on the local disk", minimum=0),
+    "runs.keep_days": Key(float, 400.0, "how long what is known of a run is kept", minimum=1),
+    "logs.keep_days": Key(float, 90.0, "how long the logs of runs are kept, on this machine", minimum=0),
+    "logs.size_mb": Key(float, 200.0, "the room that they may take; the oldest go", minimum=1),
+    **{f"alerts.{name}": key for name, key in ALERT_KEYS.items()},
 }
 _SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets")
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key", re.IGNORECASE)
@@ -100,12 +106,17 @@ def _checked(path: Path, section: str, content: Mapping[str, Any], known: Mappin
         if name not in known and _SECRET.search(name):
             raise UsageError(
                 f"{path} [{section}] {name}: a secret does not belong in a file that is committed",
-                next=f"take it out, and set {' and '.join(KEY_VARIABLES)} in the environment",
+                next=f"take it out, and set {_secrets_of(section)} in the environment",
             )
         if name not in known:
             raise UsageError(f"{path} [{section}]: no key {name!r}", next=nearest(name, known))
         found[name] = Value(read_value(known[name], raw, f"{path} [{section}] {name}"), f"{FILE} [{section}] {name}")
     return found
+
+
+def _secrets_of(section: str) -> str:
+    """The variables that a section's secrets come from."""
+    return PASSWORD_VARIABLE if section == "alerts" else " and ".join(KEY_VARIABLES)
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
@@ -119,7 +130,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
             found[known[variable]] = Value(read_value(key, text if key.kind is str else _number(text), source), source)
         elif _is_setting(variable):
             raise UsageError(
-                f"environment {variable}: no such setting", next=nearest(variable, (*known, *KEY_VARIABLES))
+                f"environment {variable}: no such setting", next=nearest(variable, (*known, *SECRET_VARIABLES))
             )
     return found
 
@@ -127,7 +138,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
 def _is_setting(variable: str) -> bool:
     """Whether a variable looks like one of ours, so that a slip of the pen is not passed over in silence."""
     sections = tuple(f"LAKE_{section.upper()}_" for section in _SECTIONS)
-    return variable.startswith(sections) and variable not in KEY_VARIABLES
+    return variable.startswith(sections) and variable not in SECRET_VARIABLES
 
 
 def _number(text: str) -> float | str:

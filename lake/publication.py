@@ -1,16 +1,11 @@
 """A run's one publication: what it took in, what its jobs made and what was set aside, in a single catalog commit."""
 
-import os
-import subprocess
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from getpass import getuser
-from pathlib import Path
 
 from catalog.errors import Conflict
 from catalog.ledger import Entry, Fate
-from catalog.log import Commit, Proposal
+from catalog.log import Commit
 from catalog.objects import probe
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
@@ -20,8 +15,10 @@ from ingestion.ingest import Policy
 from lake.heads import read_heads
 from lake.promote.outcome import Event, Outcome
 from lake.rejects import set_aside
+from lake.runs import Record
 from lake.scratch import scratch_folder
 from lake.settings import Settings
+from lake.signature import Signature
 from lake.workspace import Workspace, limits_of
 
 TRIES_MAX = 3
@@ -60,32 +57,6 @@ class RunResult:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
 
-@dataclass(frozen=True)
-class Signature:
-    """What every commit of a run says of it: which run, by whom, with which revision of the project."""
-
-    run: str
-    author: str
-    revision: str
-
-    @classmethod
-    def new(cls, lake: Workspace) -> "Signature":
-        """The signature of a run that begins."""
-        return cls(uuid.uuid4().hex[:12], _user(), _revision(lake.settings.project))
-
-    def proposal(self, message: str, heads: Mapping[TableName, int], pins: Mapping[TableName, int]) -> Proposal:
-        """What the run proposes to publish."""
-        return Proposal(
-            operation=uuid.uuid4().hex,
-            pins=pins,
-            heads=heads,
-            author=self.author,
-            message=message,
-            run=self.run,
-            revision=self.revision,
-        )
-
-
 def take_in(
     lake: Workspace, signature: Signature, take: Callable[[Tables, Policy], Sequence[Finished]]
 ) -> tuple[Finished, ...]:
@@ -113,18 +84,19 @@ def policy_of(settings: Settings) -> Policy:
 
 def publish(
     lake: Workspace,
-    signature: Signature,
+    record: Record,
     batches: Sequence[Finished],
     message: str,
     promote: Promote = lambda _base, _bronze: (),
     *,
     all_or_nothing: bool = False,
 ) -> RunResult:
-    """Publish bronze, the ledger and the quarantine as they are, and what the jobs make of them, in one commit.
+    """Publish bronze, the ledger, the quarantine, the runs as they are, and what the jobs make of it, in one commit.
 
     With ``all_or_nothing`` nothing is published where a job failed. Where another run has published one of the jobs'
     tables meanwhile, they run again from there. Raises `StoreError`; `Conflict` after several such rivals.
     """
+    signature = record.signature
     for attempt in range(TRIES_MAX):
         base, heads = lake.log.head(), read_heads(lake.store)
         outcomes = promote(base, heads.bronze)
@@ -132,6 +104,7 @@ def publish(
             return RunResult(signature.run, tuple(batches), outcomes, base, is_published=False, is_withheld=True)
         pins = {o.table: o.version for o in outcomes if o.status == "ran" and o.version is not None}
         versions = heads.versions | set_aside(lake.store, lake.log, pins)
+        versions |= record.propose(base, versions | pins)
         proposal = signature.proposal(_message(message, outcomes), versions, pins)
         try:
             commit = lake.log.publish(base, proposal)
@@ -141,6 +114,8 @@ def publish(
             continue
         _mend_rejects(lake, commit, signature)
         is_published = commit.operation == proposal.operation
+        if is_published:
+            record.published(commit)
         return RunResult(signature.run, tuple(batches), outcomes, commit, is_published)
     raise AssertionError("unreachable")
 
@@ -156,26 +131,3 @@ def _message(taken: str, outcomes: Sequence[Outcome]) -> str:
     ran = [str(outcome.table) for outcome in outcomes if outcome.status == "ran"]
     parts = [taken] if taken else []
     return "; ".join([*parts, f"promote {', '.join(ran)}"] if ran else parts) or "what was committed before"
-
-
-def _user() -> str:
-    """Who runs this; a number where the system has no name for it, as in a container."""
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return f"uid{os.getuid()}"
-
-
-def _revision(project: Path) -> str:
-    """The project's revision in git, with a + where something is not committed; empty where it is in none."""
-    try:
-        told = subprocess.run(
-            ["git", "-C", str(project), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return told.stdout.strip()

@@ -13,6 +13,8 @@ from catalog import ledger
 from catalog.log import Commit
 from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
+from catalog.runs import RUNS
+from catalog.runs import SCHEMA as RUNS_SCHEMA
 from catalog.tables import in_columns, store_faults
 from lake.archive import Entry, raw_file, save_raw
 from lake.columns import columns as search_columns
@@ -34,6 +36,7 @@ from lake.replay import whole
 from lake.run import ingest as ingest_landing
 from lake.run import plan as plan_jobs
 from lake.run import run as run_jobs
+from lake.runlist import runs as known_runs
 from lake.settings import Settings
 from lake.workspace import Workspace
 
@@ -61,6 +64,11 @@ class View(Published):
         """Every file that ever landed, and its fate: columns as `catalog.ledger.SCHEMA`. Raises `StoreError`."""
         name, schema = str(ledger.LEDGER), ledger.SCHEMA
         return in_columns(self.read(name), schema) if name in self.names() else pl.LazyFrame(schema=schema)
+
+    def runs(self) -> pl.LazyFrame:
+        """Every run that was published by then, a row for each table: columns as `catalog.runs.SCHEMA`."""
+        name = str(RUNS)
+        return in_columns(self.read(name), RUNS_SCHEMA) if name in self.names() else pl.LazyFrame(schema=RUNS_SCHEMA)
 
     def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
         """What was expected by a day (today, in UTC) and what came: the twin of ``lake deliveries``.
@@ -114,6 +122,10 @@ class Lake(Workspace):
     def ledger(self) -> pl.LazyFrame:
         """Every file that ever landed, as `View.ledger` gives it."""
         return self.at().ledger()
+
+    def runs(self) -> pl.LazyFrame:
+        """Every run that did something, one that goes on too, as `lake.runlist.runs` gives it; ``lake runs``' twin."""
+        return known_runs(self)
 
     def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
         """What was expected and what came, as `View.deliveries` gives it: the twin of ``lake deliveries``."""

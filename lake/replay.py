@@ -17,7 +17,8 @@ from catalog.zones import Zone, bronze_table, parted
 from ingestion.retake import Replay
 from ingestion.retake import replay as replay_deliveries
 from ingestion.retake import retract as retract_files
-from lake.publication import RunResult, Signature, Told, publish, take_in
+from lake.publication import RunResult, Told, publish, take_in
+from lake.runs import recorded
 from lake.workspace import Workspace
 
 LIST = "lake quarantine list"
@@ -43,11 +44,15 @@ def replay(
     """
     patches = dict(records or {})
     names = [*what, *patches]
-    chosen = _chosen(_known(lake, names), names, datasets)
-    replays = _replays(chosen, patches)
-    signature = Signature.new(lake)
-    batches = take_in(lake, signature, lambda tables, policy: replay_deliveries(tables, policy, replays, told))
-    result = publish(lake, signature, batches, _message("replay", {row["file"] for row in chosen}))
+    with recorded(lake, "quarantine replay", names) as record:
+        chosen = _chosen(_known(lake, names), names, datasets)
+        replays = _replays(chosen, patches)
+        record.begin()
+        heard = record.hearing(told)
+        batches = take_in(
+            lake, record.signature, lambda tables, policy: replay_deliveries(tables, policy, replays, heard)
+        )
+        result = publish(lake, record, batches, _message("replay", {row["file"] for row in chosen}))
     mended = {row["id"]: row for row in chosen if row["id"] in patches}
     unused = tuple(name for name, row in mended.items() if _is_unused(lake, result, row, patches[name]))
     return replace(result, unused=unused)
@@ -64,9 +69,11 @@ def retract(lake: Workspace, files: Sequence[str], told: Told = lambda _: None) 
     Dropped again, they come in again. Raises `NotFound` for a file that was never taken in, `StoreError`.
     """
     names = [name.removeprefix(f"{Zone.LANDING}/") for name in files]
-    signature = Signature.new(lake)
-    batches = take_in(lake, signature, lambda tables, policy: retract_files(tables, policy, names, told))
-    return publish(lake, signature, batches, _message("retract", names))
+    with recorded(lake, "retract", names) as record:
+        record.begin()
+        heard = record.hearing(told)
+        batches = take_in(lake, record.signature, lambda tables, policy: retract_files(tables, policy, names, heard))
+        return publish(lake, record, batches, _message("retract", names))
 
 
 def whole(rows: pl.LazyFrame) -> pl.LazyFrame:

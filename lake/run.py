@@ -20,9 +20,11 @@ from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.plan import Step
 from lake.promote.pool import Pool, Site
 from lake.promote.runner import plan_run, promote
-from lake.publication import RunResult, Signature, Told, publish, require_safe, take_in
+from lake.publication import RunResult, Told, publish, require_safe, take_in
 from lake.query import cache_of
+from lake.runs import recorded
 from lake.scratch import scratch_folder
+from lake.signature import Signature
 from lake.workspace import Workspace
 
 
@@ -42,26 +44,29 @@ def run(
     declared wrongly, before anything is written; `StoreError`; `Conflict` after several such rivals.
     """
     options = replace(options, tables=tuple(names))
-    require_applicable(_chosen(lake, names), options)
-    require_safe(lake)
-    signature = Signature.new(lake)
-    batches = _taken_in(lake, signature, (), told) if ingests else ()
+    with recorded(lake, "run" if ingests else "promote", names) as record:
+        require_applicable(_chosen(lake, names), options)
+        require_safe(lake)
+        record.begin()
+        heard = record.hearing(told)
+        batches = _taken_in(lake, record.signature, (), heard) if ingests else ()
 
-    def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
-        with _pool(lake, signature.run, options, told) as pool:
-            return tuple(promote(_chosen(lake, names), base, bronze, pool, told, options))
+        def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
+            with _pool(lake, record.signature.run, options, heard) as pool:
+                return tuple(promote(_chosen(lake, names), base, bronze, pool, heard, options))
 
-    message = _message(batches)
-    return publish(lake, signature, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
+        message = _message(batches)
+        return publish(lake, record, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
 
 
 def ingest(lake: Workspace, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:
     """Ingest what landed, of all datasets or those named, and publish it. Raises `NotFound`, `StoreError`."""
-    _require_known(lake, datasets)
-    require_safe(lake)
-    signature = Signature.new(lake)
-    batches = _taken_in(lake, signature, datasets, told)
-    return publish(lake, signature, batches, _message(batches))
+    with recorded(lake, "ingest", datasets) as record:
+        _require_known(lake, datasets)
+        require_safe(lake)
+        record.begin()
+        batches = _taken_in(lake, record.signature, datasets, record.hearing(told))
+        return publish(lake, record, batches, _message(batches))
 
 
 def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:

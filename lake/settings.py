@@ -15,7 +15,7 @@ from catalog.errors import NoProject, StoreError, UsageError
 from catalog.objects.endpoint import Endpoint
 from ingestion.options import DatasetPolicy
 from ingestion.routing import Routes
-from lake import datasets
+from lake import datasets, outlets
 from lake.local import read_local
 from lake.options import AWS, FILE, KEY_VARIABLES, KEYS, SERVERS, default, from_environment, from_file
 from lake.schedule import Schedule
@@ -26,6 +26,7 @@ __all__ = ["FILE", "KEYS", "SERVERS", "STATE", "Settings", "StoreKeys", "Value",
 STATE = ".lake"
 
 _PREFIX = re.compile(r"([a-z0-9][a-z0-9.-]{0,40})?")
+_SECRET = re.compile(r"secret|passw|passphrase|token|credential|api_?key|access_?key|private_?key", re.IGNORECASE)
 _KEY_PAIRS = (KEY_VARIABLES, ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
 
 
@@ -40,11 +41,16 @@ class StoreKeys:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one lake project, checked; `load` makes it. ``keys`` are those to a store elsewhere."""
+    """All settings of one lake project, checked; `load` makes it.
+
+    ``keys`` are those to a store elsewhere. ``secrets`` are the variables whose names say that they are secret, so
+    that their values can be left out of what is written down.
+    """
 
     project: Path
     values: Mapping[str, Value]
     keys: StoreKeys | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, project: Path | None = None, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -55,7 +61,8 @@ class Settings:
         values |= from_environment(environ)
         _check_store(values)
         datasets.require_sound(values)
-        settings = cls(folder, values)
+        outlets.require_sound(values)
+        settings = cls(folder, values, secrets=_secrets(environ))
         return settings if settings.is_local else replace(settings, keys=_store_keys(environ))
 
     def get(self, name: str) -> Value:
@@ -68,6 +75,11 @@ class Settings:
     def state(self) -> Path:
         """The folder of everything that the lake keeps on this machine."""
         return self.project / STATE
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of runs are, on this machine."""
+        return self.state / "logs"
 
     @property
     def name(self) -> str:
@@ -132,6 +144,25 @@ class Settings:
         return datasets.schedules(self.values)
 
     @property
+    def run_days(self) -> float:
+        """How long what is known of a run is kept."""
+        return self._number("runs.keep_days")
+
+    @property
+    def log_days(self) -> float:
+        """How long the logs of runs are kept."""
+        return self._number("logs.keep_days")
+
+    @property
+    def log_bytes_max(self) -> int:
+        """The room that the logs of runs may take."""
+        return int(self._number("logs.size_mb") * 1e6)
+
+    def outlets(self) -> outlets.Outlets:
+        """Where alerts go, and what is worth one."""
+        return outlets.outlets(self.values, self.secrets.get(outlets.PASSWORD_VARIABLE, ""))
+
+    @property
     def is_local(self) -> bool:
         """Whether the store is a server that the lake starts itself; the environment outranks ``lake.toml``."""
         endpoint, server = self.values["store.endpoint"], self.values["store.server"]
@@ -174,6 +205,8 @@ class Settings:
             shown["store.keys"] = ("made by lake up", f"{STATE}/keys.json")
         else:
             shown["store.keys"] = ("not set", "default") if self.keys is None else ("set", self.keys.source)
+        if outlets.PASSWORD_VARIABLE in self.secrets:
+            shown["alerts.smtp_password"] = ("set", f"environment {outlets.PASSWORD_VARIABLE}")
         return [(name, value or "-", where) for name, (value, where) in shown.items()]
 
     def _text(self, name: str) -> str:
@@ -233,6 +266,10 @@ def _check_store(values: Mapping[str, Value]) -> None:
             f"{prefix.source}: {prefix.value!r} cannot begin a bucket's name",
             next="use up to 41 lower-case letters, digits, dots and dashes, beginning with a letter or digit",
         )
+
+
+def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if value and _SECRET.search(name)}
 
 
 def _store_keys(environ: Mapping[str, str]) -> StoreKeys | None:

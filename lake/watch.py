@@ -9,6 +9,7 @@ from catalog.errors import LakeError, NotFound
 from catalog.zones import Zone
 from lake.machine import machine_error
 from lake.publication import RunResult
+from lake.runs import called_by
 from lake.workspace import Workspace
 
 LOOK_SECONDS = 0.5
@@ -81,7 +82,9 @@ class Watch:
 
     def _work_on(self, landed: Landed) -> None:
         try:
-            self._done(self._work())
+            with called_by("watch"):
+                result = self._work()
+            self._done(result)
         except NotFound:
             # A dataset that is watched before its first file comes is in nobody's list yet.
             if landed or not self._datasets:
