@@ -14,7 +14,7 @@ from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Mode
 from lake.promote.memory import Room, bulk, matching, shares
 from lake.promote.modes import table_key
-from lake.promote.multiset import COUNT, balance, fewer, less, more, with_twins
+from lake.promote.multiset import COUNT, balance, fewer, less, more, tally, with_twins
 from lake.promote.reach import reach_of
 
 _FILE = "__lake_number"
@@ -135,7 +135,7 @@ def _without_rows(ground: Ground, numbers: Sequence[int], gone: pl.LazyFrame) ->
         others = matching(rows, left.select(names), names, "anti", room, passes)
         alike = matching(rows, left.select(names), names, "semi", room, passes)
         # Of rows that are alike it does not matter which of them go.
-        there = room.keep(alike.group_by(names).agg(pl.len().cast(pl.Int64).alias("__lake_there")))
+        there = room.keep(tally(alike, names, pl.len().cast(pl.Int64).alias("__lake_there")))
         both = there.join(left, on=names, how="full", nulls_equal=True, coalesce=True).with_columns(
             pl.col("__lake_there", COUNT).fill_null(0)
         )

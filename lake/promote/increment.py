@@ -19,6 +19,7 @@ from lake.promote.declare import Job, Mode
 from lake.promote.dependence import dependences
 from lake.promote.dependent import ByKey, ByRow, Whole
 from lake.promote.expect import References
+from lake.promote.modes import HISTORIES, VALID_FROM
 from lake.promote.names import listed
 from lake.promote.outcome import RunOptions
 
@@ -105,7 +106,8 @@ def increment(
     old = _as_read(inputs, pin, tables)
     if isinstance(old, Whole):
         return old
-    ways = dependences(job, {name: snapshot.schema for name, snapshot in inputs.items()})
+    schemas = {name: snapshot.schema for name, snapshot in inputs.items()}
+    ways = dependences(job, schemas, {name: _key_of(snapshot) for name, snapshot in inputs.items()})
     stages = []
     for name in job.sources:
         since = options.since if name in job.inputs and INGESTED_AT in inputs[name].schema else None
@@ -158,6 +160,13 @@ def _as_read(inputs: Mapping[TableName, Snapshot], pin: Snapshot, tables: Tables
             return Whole(f"version {told['version']} of {name} is gone")
         found[name] = before
     return found
+
+
+def _key_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """The columns that together come once in a source, as the job that made it has promised; empty where none has."""
+    key = tuple(snapshot.metadata.get("key", ()))
+    is_history = snapshot.metadata.get("mode") in {str(mode) for mode in HISTORIES}
+    return (*key, VALID_FROM) if key and is_history else key
 
 
 def _looked_up(job: Job, name: TableName) -> Whole | None:

@@ -3,6 +3,8 @@
 Two rows are equal where a reader could not tell them apart: NULL equals NULL and NaN equals NaN, and 0.0 is not -0.0.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from lake.promote.memory import Room, bulk, shares
@@ -10,7 +12,7 @@ from lake.promote.memory import Room, bulk, shares
 COUNT = "__lake_count"
 """Of how many rows like this one a frame has more (above 0) or less."""
 
-_TWIN = "__lake_twin_"
+_TWIN, _SAME = "__lake_twin_", "__lake_same_"
 
 
 def twins(schema: pl.Schema) -> list[pl.Expr]:
@@ -36,6 +38,18 @@ def with_twins(rows: pl.LazyFrame, schema: pl.Schema) -> tuple[pl.LazyFrame, lis
     return rows.with_columns(made), [*schema, *(expr.meta.output_name() for expr in made)]
 
 
+def tally(rows: pl.LazyFrame, names: Sequence[str], count: pl.Expr) -> pl.LazyFrame:
+    """Each of the rows, told apart by these columns, once, with what ``count`` makes of those like it.
+
+    Grouping makes 0.0 of the -0.0 in its keys, so that values come from the first of the rows.
+    """
+    schema = rows.collect_schema()
+    kept = [name for name in names if "Float" in str(schema[name])]
+    keys = [pl.col(name).alias(f"{_SAME}{i}") if name in kept else pl.col(name) for i, name in enumerate(names)]
+    firsts = [pl.col(name).first() for name in kept]
+    return rows.group_by(keys).agg(count, *firsts).select(*names, count.meta.output_name())
+
+
 def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room) -> pl.LazyFrame:
     """The rows of which there are not as many in ``new`` as in ``old``, each once, with the difference as `COUNT`.
 
@@ -52,7 +66,7 @@ def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room) -> pl.LazyFrame:
     one, other = bulk(new), bulk(old)
     passes = room.passes(one.rows + other.rows, max(one.width, other.width))
     parts = (
-        marked.filter(share).group_by(names).agg(pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0)
+        tally(marked.filter(share), names, pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0)
         for share in shares(schema.names(), passes)
     )
     kept = [room.keep(part.select(*schema, COUNT)) for part in parts]

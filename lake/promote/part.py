@@ -18,9 +18,10 @@ from lake.promote.increment import Increment
 from lake.promote.make import Made, Order, weighed
 from lake.promote.memory import bulk, matching, shares
 from lake.promote.modes import HISTORIES, shape
+from lake.promote.multiset import balance, less, more
 from lake.promote.reach import reach_of
 from lake.promote.setaside import RECORD, carry
-from lake.promote.sides import Counts, Read, sides
+from lake.promote.sides import Counts, Read, Views, sides
 
 Found = tuple[Finding, ...]
 
@@ -47,7 +48,7 @@ def make_part(order: Order, pin: Snapshot, increment: Increment) -> Made:
     found += _of_table(order, ground, applied)
     refuse(job, found)
     measured, weights = weighed(order, applied.files, pin.schema)
-    come, gone = _concat(halves.rejected, RECORD), _concat(halves.taken_back, RECORD)
+    come, gone = (_concat(rejects, RECORD) for rejects in (halves.rejected, halves.taken_back))
     return Made(
         how=increment.how,
         files=applied.files,
@@ -66,17 +67,54 @@ def _halves(order: Order, pin: Snapshot, increment: Increment) -> _Halves:
         pair = sides(stage, increment.during(number), order.bench)
         halves.read += pair.read
         _count_on(halves.nulls, str(stage.source), pair.came, pair.went)
-        for views, frames, rejects in (
-            (pair.new, halves.new, halves.rejected),
-            (pair.old, halves.old, halves.taken_back),
-        ):
-            if views is None:
-                continue
-            verdict = accept(order.bench.job, order.bench.result(views), order.lookups, order.bench.room)
-            frames[number] = _require_same(verdict.accepted, order, pin)
-            rejects.extend([] if verdict.rejects is None else [verdict.rejects])
-            halves.findings.extend(verdict.findings if frames is halves.new else ())
+        if not pair.is_news:
+            continue
+        new, old = _accepted(order, pair.new, pin), _accepted(order, pair.old, pin)
+        halves.rejected.append(new.rejects)
+        halves.taken_back.append(old.rejects)
+        halves.findings.extend(new.findings)
+        neither = _accepted(order, pair.neither, pin).rows if stage.since else None
+        halves.new[number], halves.old[number] = _cancelled(order, new.rows, old.rows, neither)
     return halves
+
+
+@dataclass(frozen=True)
+class _Half:
+    rows: pl.LazyFrame
+    rejects: pl.LazyFrame
+    findings: Found
+
+
+def _accepted(order: Order, views: Views, pin: Snapshot) -> _Half:
+    """What the job makes of what it is given. Raises `OutOfStep` where the table that is there has other columns."""
+    job, bench = order.bench.job, order.bench
+    verdict = accept(job, bench.result(views), order.lookups, bench.room)
+    if differs := difference(pin.schema, shape(job, verdict.accepted.drop(job.origin)).collect_schema()):
+        raise OutOfStep(f"its columns change: {differs}")
+    rejects = pl.LazyFrame(schema=RECORD) if verdict.rejects is None else verdict.rejects
+    return _Half(verdict.accepted, rejects, verdict.findings)
+
+
+def _cancelled(
+    order: Order, new: pl.LazyFrame, old: pl.LazyFrame, neither: pl.LazyFrame | None
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The two halves without what the job made on both sides.
+
+    Beside the rows of what changed, a job may make others, such as those that find nothing to be joined with while only
+    changed rows are there. They are the same on both sides; where rows are to be made anew that may be the same, too,
+    ``neither`` tells what is made of nothing. Where a group is made anew together, all of it stays.
+    """
+    if neither is None and not count_rows(old):
+        return new, old
+    room, group = order.bench.room, _group(order)
+    differing = [balance(new, old, room)] if neither is None else [balance(each, neither, room) for each in (new, old)]
+    if not group:
+        return more(differing[0]), less(differing[0])
+    touched = _distinct(order, pl.concat([each.select(group) for each in differing]))
+    size = bulk(touched)
+    passes = room.passes(size.rows, size.width)
+    kept_new, kept_old = (matching(rows, touched, group, "semi", room, passes) for rows in (new, old))
+    return kept_new, kept_old
 
 
 def _by_group(order: Order, ground: Ground, halves: _Halves, increment: Increment) -> tuple[Applied, Found]:
@@ -177,14 +215,6 @@ def _distinct(order: Order, rows: pl.LazyFrame) -> pl.LazyFrame:
     names = rows.collect_schema().names()
     parts = [room.keep(rows.filter(share).unique()) for share in shares(names, room.passes(size.rows, size.width))]
     return pl.concat(parts)
-
-
-def _require_same(rows: pl.LazyFrame, order: Order, pin: Snapshot) -> pl.LazyFrame:
-    """The rows; raises `OutOfStep` where the table that is there has other columns."""
-    job = order.bench.job
-    if differs := difference(pin.schema, shape(job, rows.drop(job.origin)).collect_schema()):
-        raise OutOfStep(f"its columns change: {differs}")
-    return rows
 
 
 def _concat(frames: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.LazyFrame:

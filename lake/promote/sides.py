@@ -37,15 +37,22 @@ class Read:
         return cls(sum(each.rows for each in snapshots), sum(each.size_bytes for each in snapshots))
 
 
+Views = Mapping[TableName, View]
+
+
 @dataclass(frozen=True)
 class Sides:
-    """The sources as the job is given them for the new rows and for the old ones; None where there are none to make.
+    """The sources as the job is given them for the new rows and for the old ones, one of which may be empty.
 
-    ``came`` and ``went`` say how often tokens that mean "missing" came and went.
+    The job is run on both all the same, since it may make rows of what is absent; in ``neither`` the source that
+    changes is empty. ``came`` and ``went`` say how often tokens that mean "missing" came and went. ``is_news`` is false
+    where nothing changed.
     """
 
-    new: Mapping[TableName, View] | None
-    old: Mapping[TableName, View] | None
+    new: Views
+    old: Views
+    neither: Views
+    is_news: bool
     read: Read
     came: Counts
     went: Counts
@@ -62,10 +69,13 @@ def sides(stage: Stage, sources: Mapping[TableName, Snapshot], bench: Bench) -> 
         looked_at = Read.of(stage.came, stage.went, *([stage.stayed] if stage.since else []))
     others = {name: snapshot for name, snapshot in sources.items() if name != stage.source}
     views = {name: View.of(snapshot) for name, snapshot in others.items()}
-    needed = [others[name] for name in bench.job.inputs if name in others] if new.rows or old.rows else []
+    is_news = bool(new.rows or old.rows)
+    needed = [others[name] for name in bench.job.inputs if name in others] if is_news else []
     return Sides(
-        new=views | {stage.source: new} if new.rows else None,
-        old=views | {stage.source: old} if old.rows else None,
+        new=views | {stage.source: new},
+        old=views | {stage.source: old},
+        neither=views | {stage.source: bench.view(pl.LazyFrame(schema=stage.after.schema))},
+        is_news=is_news,
         read=looked_at + Read.of(*needed),
         came=count_tokens(stage.came.scan(), tokens),
         went=count_tokens(stage.went.scan(), tokens),

@@ -16,11 +16,12 @@ from lake.promote.declare import Job
 from lake.promote.dependent import Whole
 from lake.promote.desk import Bench, Desk
 from lake.promote.faults import blaming, machine_faults
-from lake.promote.increment import increment
+from lake.promote.increment import Increment, increment
 from lake.promote.make import Made, Order, make_whole
 from lake.promote.outcome import Outcome, RunOptions
 from lake.promote.part import make_part
 from lake.promote.redo import make_again
+from lake.promote.settled import settle_types
 from lake.promote.write import settle
 
 __all__ = ["Desk", "Task"]
@@ -41,7 +42,9 @@ class Task:
             pass
         job, pin = self.job, self.pin
         told = self._progress(made, options)
-        change = Change(name=job.table, operation=self.operation, base=None, schema=made.schema, metadata=told)
+        change = Change(
+            name=job.table, operation=self.operation, base=None, schema=made.schema, metadata=told, columns=made.columns
+        )
         snapshot = settle(self.desk.tables, change, made.files)
         there = {file.path for file in pin.files} if pin else set()
         outcome = Outcome(
@@ -66,22 +69,33 @@ class Task:
     def made(self, options: RunOptions = _HABIT) -> Iterator[Made]:
         """The version to be, written and not committed; what is on the local disk of it is there inside only."""
         with blaming(self.job), _scratch(self.desk.scratch) as folder:
-            order = Order(Bench(self.job, self.desk, folder), self.inputs, self.pin, self.operation)
-            yield self._make(order, options)
+            settled = settle_types(self.job, self.inputs, self.pin, self.desk.tables)
+            order = Order(Bench(settled.job, self.desk, folder), self.inputs, self.pin, self.operation)
+            if settled.why_whole:
+                yield settled.told(make_whole(order, settled.why_whole))
+            else:
+                yield settled.told(self._make(order, options))
 
     def _make(self, order: Order, options: RunOptions) -> Made:
-        job, pin = self.job, self.pin
+        job, pin = order.bench.job, self.pin
         if options.partition and pin is not None:
             return make_again(order, pin, options.partition)
         news = increment(job, self.inputs, pin, self.desk.tables, options)
         if isinstance(news, Whole) or pin is None:
             return make_whole(order, news.reason if isinstance(news, Whole) else "never built")
+        made = self._made_in_part(order, pin, news)
+        return made if isinstance(made, Made) else make_whole(order, f"{news.how}, but {made}")
+
+    def _made_in_part(self, order: Order, pin: Snapshot, news: Increment) -> Made | str:
+        """The version to be; or why it must be made whole after all."""
         try:
-            return make_part(order, pin, news)
-        except OutOfStep as error:
-            return make_whole(order, f"{news.how}, but {error}")
+            with blaming(self.job):
+                try:
+                    return make_part(order, pin, news)
+                except OutOfStep as error:
+                    return str(error)
         except NotFound as error:
-            return make_whole(order, f"{news.how}, but older files of its sources are gone ({error.what})")
+            return f"older files of its sources are gone ({error.what})"
 
     def _progress(self, made: Made, options: RunOptions) -> dict[str, Any]:
         """What the commit tells of itself: among it what the table was made from, so that a run can tell what is new.
@@ -114,6 +128,7 @@ class Task:
             "owner": job.owner,
             "units": dict(job.units),
             "pii": list(job.pii),
+            **made.told,
         }
 
 

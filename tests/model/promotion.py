@@ -1,0 +1,342 @@
+"""Random histories of a job's sources; after each step its table, made of what is new, equals one made whole.
+
+On real tables: files are appended, corrected, taken back and put together, columns come, code changes, runs die between
+writing, committing and publishing. What is compared are the table's rows and its rejects, as multisets, and how often
+which token meant "missing", with what a lake makes that knows nothing of before.
+
+    python -m tests.model.promotion --histories 1000 --seed 0 [--mode upsert] [--jobs 2]
+"""
+
+import argparse
+import os
+import random
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from catalog import failpoints
+from catalog.errors import DataRefused
+from catalog.objects import Endpoint, ObjectStore
+from catalog.tables import Change, Snapshot, Tables
+from catalog.zones import TableName
+from lake.promote.declare import Job
+from lake.promote.desk import Desk
+from lake.promote.make import Made
+from lake.promote.outcome import RunOptions
+from lake.promote.setaside import RECORD
+from lake.promote.task import Task
+from tests.model.promotion_jobs import OTHER, RECIPES, ROWS, Recipe, made
+from tests.support.stores import lake_on, running
+
+SCHEMA = {
+    "id": pl.String,
+    "k": pl.String,
+    "g": pl.String,
+    "d": pl.Int64,
+    "v": pl.String,
+    "f": pl.Float64,
+    "n": pl.List(pl.Float64),
+    "_line": pl.Int64,
+    "_ingested_at": pl.Datetime("us", "UTC"),
+}
+FLOATS = [None, 0.0, -0.0, 1.5, float("nan")]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+Row = dict[str, Any]
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+@dataclass
+class World:
+    """One history: the sources' files by their rows, as the model knows them, and the real tables of them."""
+
+    chance: random.Random
+    recipe: Recipe
+    tables: Tables
+    folder: Path
+    number: int = 0
+    files: dict[TableName, list[tuple[str, list[Row]]]] = field(default_factory=lambda: {ROWS: [], OTHER: []})
+    heads: dict[TableName, Snapshot] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=lambda: dict(SCHEMA))
+    pin: Snapshot | None = None
+    code: int = 0
+    moments: set[tuple[Any, Any]] = field(default_factory=set)
+
+    def rows(self) -> list[Row]:
+        """A few new rows of the first source."""
+        return [self._row() for _ in range(self.chance.randint(1, 6))]
+
+    def _row(self) -> Row:
+        chance, self.number = self.chance, self.number + 1
+        many = self.recipe.mode not in {"scd2", "snapshot"} and "newest" not in self.recipe.shape
+        while True:
+            row = self._drawn(many)
+            moment = (row["id"], row["d"])
+            if many or moment not in self.moments or chance.random() < 0.01:
+                self.moments.add(moment)
+                return row | ({"extra": chance.choice(["e", None])} if "extra" in self.columns else {})
+
+    def _drawn(self, many: bool) -> Row:
+        chance = self.chance
+        return {
+            "id": f"i{self.number}" if many and chance.random() > 0.005 else f"i{chance.randint(1, 6)}",
+            "k": chance.choice(["a", "b", "c", "d", "NA", None]),
+            "g": chance.choice(["x", "y", None]),
+            "d": self.number // (8 if self.recipe.mode == "snapshot" else 1) + chance.randint(-2, 0) * 4,
+            "v": chance.choice(["0", "1", "2", "NA", "x", "-5", "skip", None]),
+            "f": chance.choice(FLOATS),
+            "n": chance.choice([None, [], [None], [0.0], [-0.0], [1.0, float("nan")]]),
+            "_line": chance.randint(1, 9),
+            "_ingested_at": START + timedelta(days=self.number // 4),
+        }
+
+    def others(self) -> list[Row]:
+        """The rows of the second source."""
+        names = self.chance.sample(["a", "b", "c", "d", None], k=self.chance.randint(1, 5))
+        return [{"k": name, "name": self.chance.choice(["A", "B", None])} for name in names]
+
+    def step(self) -> str:
+        """Change the sources in one way; its name."""
+        held = self.files[ROWS]
+        kinds = ["append"] * 4 + (["correct", "retract", "compact", "shuffle", "nothing"] if held else [])
+        kinds += ["other"] * 2 if self.recipe.other is not None else []
+        kinds += ["widen"] if self.chance.random() < 0.1 else []
+        kind = self.chance.choice(kinds)
+        self.change(kind)
+        return kind
+
+    def change(self, kind: str) -> None:
+        """Make one change, in the model and in the real tables."""
+        held = self.files[ROWS]
+        match kind:
+            case "append":
+                self.commit(ROWS, [self.rows()], [])
+            case "widen":
+                self.columns["extra"] = pl.String
+                self.commit(ROWS, [self.rows()], [])
+            case "other":
+                gone = [path for path, _ in self.files[OTHER]] if self.chance.random() < 0.7 else []
+                self.commit(OTHER, [self.others()], gone)
+            case "correct":
+                path, rows = self.chance.choice(held)
+                mended = [row | self.chance.choice([{}, {"v": "2"}, {"f": 9.0}, {"k": "b"}]) for row in rows]
+                self.commit(ROWS, [mended + self.rows()[:1]], [path])
+            case "retract":
+                self.commit(ROWS, [], [self.chance.choice(held)[0]])
+            case "compact":
+                self.commit(ROWS, [[row for _, rows in held for row in rows]], [path for path, _ in held])
+            case "shuffle":
+                rows = [row for _, rows in held for row in rows]
+                self.chance.shuffle(rows)
+                self.commit(ROWS, [rows[::2], rows[1::2]], [path for path, _ in held])
+
+    def commit(self, name: TableName, parts: Sequence[list[Row]], gone: Sequence[str]) -> None:
+        """Files come and go, in one commit."""
+        columns = self.columns if name == ROWS else {"k": pl.String, "name": pl.String}
+        schema = pl.Schema(columns)
+        add = [(file, rows) for rows in parts for file in self.tables.sink(name, pl.LazyFrame(rows, schema=schema))]
+        head = self.heads.get(name)
+        remove = [file for file in head.files if file.path in gone] if head else []
+        change = Change(name, uuid.uuid4().hex, head, schema, [file for file, _ in add], remove)
+        self.heads[name] = self.tables.commit(change)
+        kept = [(path, rows) for path, rows in self.files[name] if path not in gone]
+        self.files[name] = kept + [(file.path, rows) for file, rows in add]
+
+    def desk(self) -> Desk:
+        """What a run works with."""
+        return Desk(self.tables, self.tables.objects, self.folder, self._local, uuid.uuid4().hex[:8], 0.5)
+
+    def _local(self, snapshot: Snapshot) -> list[Path]:
+        folder = self.folder / "files"
+        folder.mkdir(exist_ok=True)
+        paths = [folder / file.path for file in snapshot.files]
+        for path in paths:
+            if not path.exists():
+                self.tables.objects.fetch(snapshot.name.zone, f"{snapshot.name.path}/{path.name}", path)
+        return paths
+
+    def inputs(self, job: Job) -> dict[TableName, Snapshot]:
+        """The sources as they are."""
+        return {name: self.heads[name] for name in job.sources}
+
+
+def canonical(frame: pl.LazyFrame) -> list[str]:
+    """Rows as a multiset, in text: 0.0 is not -0.0, and NaN is NaN."""
+    found = frame.collect()
+    return sorted(map(repr, found.select(sorted(found.columns)).rows()))
+
+
+def rejects_of(world: World, told: Any) -> list[str]:
+    """The rows of a version's rejects."""
+    if not told:
+        return []
+    path = world.folder / f"{uuid.uuid4().hex}.parquet"
+    world.tables.objects.fetch("catalog", told["key"], path)
+    return canonical(pl.scan_parquet(path, glob=False).select(list(RECORD)))
+
+
+def rebuilt(world: World, job: Job) -> tuple[Made, list[str]] | None:
+    """What a lake makes of the sources that never made it before; None where it refuses."""
+    try:
+        with Task(job, world.inputs(job), None, world.desk()).made() as found:
+            pass
+    except DataRefused:
+        return None
+    return found, canonical(world.tables.scan_files(job.table, found.files, found.schema))
+
+
+def options_of(world: World) -> RunOptions:
+    """Now and then a run makes more anew than it must."""
+    kind = world.chance.random()
+    if kind < 0.05:
+        return RunOptions(full=True)
+    if kind < 0.1 and world.recipe.mode in {"upsert", "scd2", "partition"}:
+        return RunOptions(since=START + timedelta(days=world.chance.randint(0, 8)))
+    if kind < 0.13 and world.recipe.mode == "partition":
+        return RunOptions(partition={"g": world.chance.choice(["x", "y"])})
+    return RunOptions()
+
+
+def dying(chance: random.Random) -> None:
+    """Arm a failpoint: the next run dies when it comes by for the first, the second or the third time."""
+    left = [chance.randint(0, 2)]
+    point = chance.choice(["table.sunk", "table.committed"])
+
+    def reach(name: str) -> None:
+        if name == point:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Crash
+
+    failpoints.armed = reach
+
+
+def attempt(world: World, job: Job, options: RunOptions) -> tuple[str, Snapshot | None]:
+    """One run, which may die or be refused; how it went, and the version that it made."""
+    try:
+        if world.chance.random() < 0.12:
+            dying(world.chance)
+        outcome, snapshot = Task(job, world.inputs(job), world.pin, world.desk()).run("asked", options)
+    except Crash:
+        return "died", None
+    except DataRefused as error:
+        return f"refused: {error.what.partition(': ')[2]}", None
+    finally:
+        failpoints.armed = None
+    return outcome.how, snapshot
+
+
+def history(seed: int, recipe: Recipe, tables: Tables, folder: Path) -> Counter[str]:
+    """One random history; how its runs went. Raises `AssertionError` with the seed where a table is not right."""
+    world = World(random.Random(f"{seed} {recipe.name}"), recipe, tables, folder)
+    ways: Counter[str] = Counter()
+    trail = []
+    is_stated = world.chance.random() < 0.5
+    world.change("append")
+    if recipe.other is not None:
+        world.change("other")
+    for number in range(world.chance.randint(3, 6)):
+        if number:
+            trail += [world.step() for _ in range(world.chance.choice([1, 1, 2]))]
+        if world.chance.random() < 0.06:
+            world.code += 1
+        job = made(recipe, world.code, is_stated=is_stated)
+        job = replace(job, table=TableName.parse(f"silver.made_{abs(hash((seed, recipe.name))) % 10**9}"))
+        options = options_of(world)
+        how, snapshot = attempt(world, job, options)
+        trail.append(f"run{_said(options)}: {how}")
+        ways["refused" if snapshot is None and how != "died" else how] += 1
+        where = f"seed {seed}, {recipe.name}, {'stated' if is_stated else 'derived'}: {'; '.join(trail)}"
+        if how == "died":
+            continue
+        verify(world, job, options, snapshot, (how, where))
+        if snapshot is not None and world.chance.random() > 0.1:
+            world.pin = snapshot
+    return ways
+
+
+def _said(options: RunOptions) -> str:
+    asked = {"full": options.full, "since": options.since, "partition": options.partition}
+    return "".join(f" {name}={value}" for name, value in asked.items() if value)
+
+
+def verify(world: World, job: Job, options: RunOptions, snapshot: Snapshot | None, told: tuple[str, str]) -> None:
+    """A version equals what a fresh lake makes; where it was refused, so is that."""
+    how, where = told
+    expected = rebuilt(world, job)
+    if snapshot is None:
+        assert expected is None or "not divided" in how or options.partition, f"{where}: refused, a rebuild is not"
+        return
+    if options.partition and world.pin is not None:
+        return  # only a part of it is new
+    assert expected is not None, f"{where}: a rebuild is refused"
+    found, rows = expected
+    here = canonical(snapshot.scan())
+    assert here == rows, f"{where}\n{here}\nis not\n{rows}"
+    assert rejects_of(world, snapshot.metadata["rejects"]) == rejects_of(world, found.rejects), f"{where}: rejects"
+    assert snapshot.metadata["nulls"] == found.nulls, f"{where}: nulls"
+    assert snapshot.rows == len(rows), where
+
+
+def histories(endpoint: Endpoint, folder: Path, work: Sequence[tuple[int, Recipe]]) -> Counter[str]:
+    """Some histories on one store, each in tables of its own."""
+    ways: Counter[str] = Counter()
+    for seed, recipe in work:
+        tables = Tables(ObjectStore(lake_on(endpoint)))
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            ways += Counter({f"{recipe.mode}: {way}": n for way, n in history(seed, recipe, tables, Path(own)).items()})
+    return ways
+
+
+def work_of(count: int, first: int, modes: Sequence[str]) -> Iterator[tuple[int, Recipe]]:
+    """So many histories for each mode, over its recipes in turn."""
+    for mode in modes:
+        recipes = [recipe for recipe in RECIPES if recipe.mode == mode]
+        for number in range(count):
+            yield first + number, recipes[number % len(recipes)]
+
+
+def _apart(work: Sequence[tuple[int, Recipe]]) -> Counter[str]:
+    """The same in a process of its own, with a store of its own."""
+    with tempfile.TemporaryDirectory(prefix="lake-histories-") as name:
+        folder = Path(name)
+        with running("minio", folder / "store") as endpoint:
+            (folder / "scratch").mkdir()
+            return histories(endpoint, folder / "scratch", work)
+
+
+def main() -> None:
+    """Run a campaign; says how the runs went, and how many histories a second there were."""
+    modes = list(dict.fromkeys(recipe.mode for recipe in RECIPES))
+    parser = argparse.ArgumentParser(description="Random histories of promotion.")
+    parser.add_argument("--histories", type=int, default=1000, help="for each mode")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mode", choices=modes)
+    parser.add_argument("--jobs", type=int, default=2)
+    chosen = parser.parse_args()
+    work = list(work_of(chosen.histories, chosen.seed, [chosen.mode] if chosen.mode else modes))
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    began = time.monotonic()
+    with ProcessPoolExecutor(chosen.jobs, get_context("spawn")) as pool:
+        ways: Counter[str] = sum(pool.map(_apart, [work[i :: chosen.jobs] for i in range(chosen.jobs)]), Counter())
+    seconds = time.monotonic() - began
+    for way, count in ways.most_common():
+        print(f"{count:7,}  {way}")
+    print(f"{len(work):,} histories, all equal to a rebuild; {len(work) / seconds:.1f} a second")
+
+
+if __name__ == "__main__":
+    main()
