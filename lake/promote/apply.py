@@ -21,7 +21,7 @@ _FILE = "__lake_number"
 
 
 class OutOfStep(Exception):
-    """The table does not hold what should leave it: it was not made of its sources as the job makes it now."""
+    """Why a table is made whole after all: it does not hold what should leave it, or it would be less work."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import polars as pl
 
 from catalog.tables import Snapshot
 from catalog.zones import TableName
+from lake.promote.account import count_rows
+from lake.promote.apply import OutOfStep
 from lake.promote.dependent import ByKey
 from lake.promote.desk import Bench, View
 from lake.promote.frames import count_tokens, without_tokens
@@ -17,6 +19,10 @@ from lake.promote.increment import Stage, is_since
 from lake.promote.memory import bulk, matching, shares
 from lake.promote.multiset import balance, less, more
 from lake.promote.reach import Reach, reach_of
+
+SMALL_ROWS = 100_000
+WHOLE_FROM_SHARE = 3
+"""By key of a third of the rows, on both sides and with what has to be compared, is as much work as the whole."""
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -112,14 +118,22 @@ def _by_key(stage: Stage, key: Sequence[str], tokens: Sequence[str], bench: Benc
     reach = reach_of(keys, columns)
     held = [_near(each, reach) for each in (stage.stayed, stage.came, stage.went)]
 
-    def of_keys(snapshot: Snapshot) -> pl.LazyFrame:
-        near = without_tokens(snapshot.scan().select(list(stage.after.schema)), tokens).filter(reach.within())
+    def of_keys(snapshot: Snapshot, taken: Sequence[str] = tuple(stage.after.schema)) -> pl.LazyFrame:
+        near = without_tokens(snapshot.scan().select(taken), tokens).filter(reach.within())
         return matching(near, keys, columns, "semi", bench.room, passes)
 
+    if sum(each.rows for each in held) > SMALL_ROWS:
+        _require_worth(stage, sum(count_rows(of_keys(each, columns)) for each in held[:2]))
     stayed, came, went = map(of_keys, held)
     kept = bench.keep(stayed)
     looked_at = Read.of(*held) + (Read.of(stage.came, stage.went) if stage.since is None else Read.of(stage.stayed))
     return bench.view(pl.concat([kept, came])), bench.view(pl.concat([kept, went])), looked_at
+
+
+def _require_worth(stage: Stage, rows: int) -> None:
+    """Raises `OutOfStep` where so many rows have a touched key that it is less work to make the table whole."""
+    if stage.since is None and rows > max(SMALL_ROWS, stage.after.rows // WHOLE_FROM_SHARE):
+        raise OutOfStep(f"{rows:,} of its {stage.after.rows:,} rows have a key that changed")
 
 
 def _near(snapshot: Snapshot, reach: Reach) -> Snapshot:

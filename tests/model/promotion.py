@@ -73,6 +73,7 @@ class World:
     columns: dict[str, Any] = field(default_factory=lambda: dict(SCHEMA))
     pin: Snapshot | None = None
     code: int = 0
+    memory_gb: float = 0.5
     moments: set[tuple[Any, Any]] = field(default_factory=set)
 
     def rows(self) -> list[Row]:
@@ -157,7 +158,8 @@ class World:
 
     def desk(self) -> Desk:
         """What a run works with."""
-        return Desk(self.tables, self.tables.objects, self.folder, self._local, uuid.uuid4().hex[:8], 0.5)
+        run = uuid.uuid4().hex[:8]
+        return Desk(self.tables, self.tables.objects, self.folder, self._local, run, self.memory_gb)
 
     def _local(self, snapshot: Snapshot) -> list[Path]:
         folder = self.folder / "files"
@@ -245,6 +247,8 @@ def history(seed: int, recipe: Recipe, tables: Tables, folder: Path) -> Counter[
     ways: Counter[str] = Counter()
     trail = []
     is_stated = world.chance.random() < 0.5
+    if "sql" not in recipe.shape and world.chance.random() < 0.2:
+        world.memory_gb = 4e-6  # work on rows is done in several passes, over a few rows each
     world.change("append")
     if recipe.other is not None:
         world.change("other")
