@@ -70,11 +70,24 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Inferred:
+    """A job that nobody wrote: one bronze table's rows, each once; ``schema`` has the columns once they are known."""
+
+    source: TableName
+    schema: pl.Schema | None = None
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables that it reads."""
+        return (self.source,)
+
+
+@dataclass(frozen=True)
 class Job:
     """A table's recipe and its promises. ``code`` tells by meaning whether either has changed; `find` fills it in."""
 
     table: TableName
-    body: Frames | Query
+    body: Frames | Query | Inferred
     mode: Mode = Mode.REPLACE
     key: tuple[str, ...] = ()
     sequence: str = ""
@@ -109,6 +122,8 @@ class Job:
     @property
     def where(self) -> str:
         """The file and line of its declaration."""
+        if isinstance(self.body, Inferred):
+            return f"made of {self.body.source} without a job"
         return f"{shown(self.path)}:{self.line}"
 
 
@@ -168,8 +183,8 @@ def job(  # noqa: PLR0913 - a declaration: every argument but the first has a de
             body=Frames(function, parameters),
             mode=parse_mode(mode),
             key=_columns(key, "key"),
-            sequence=sequence,
-            deletes=deletes,
+            sequence=_column(sequence, "sequence"),
+            deletes=_column(deletes, "deletes"),
             partition_by=_columns(partition_by, "partition_by"),
             depends={TableName.parse(source): how for source, how in (depends or {}).items()},
             expect=tuple(expect),
@@ -304,6 +319,12 @@ def _input(annotation: Any) -> Input | None:
     if get_origin(annotation) is Annotated:
         annotation = next((part for part in get_args(annotation) if isinstance(part, Input)), None)
     return annotation if isinstance(annotation, Input) else None
+
+
+def _column(name: str, argument: str) -> str:
+    if not isinstance(name, str):
+        raise UsageError(f"{argument} is {name!r}, not a column", next=f'name one column: {argument}="since"')
+    return name
 
 
 def _columns(names: Sequence[str], argument: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def duration(text: str) -> timedelta:
     >>> duration("2 days"), duration("90 min"), duration("1.5 h")
     (datetime.timedelta(days=2), datetime.timedelta(seconds=5400), datetime.timedelta(seconds=5400))
     """
-    match = _SPAN.fullmatch(text.strip())
+    match = _SPAN.fullmatch(str(text).strip())
     unit = match[2].lower() if match else ""
     unit = _SHORT.get(unit, unit.removesuffix("s"))
     if match is None or unit not in _UNITS or not float(match[1]):

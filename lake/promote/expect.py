@@ -330,11 +330,6 @@ def drift(column: str, max: float, *, action: str = "fail") -> Drift:
     return Drift(column, float(max), _table_action(action, "drift"))
 
 
-def is_of_rows(rule: Expectation) -> bool:
-    """Whether the rule is kept by a table if it is kept by each of its rows, whatever the others are."""
-    return isinstance(rule, RowRule | References)
-
-
 def _table_action(text: str, rule: str) -> Action:
     found = _action(text)
     if found is Action.QUARANTINE:

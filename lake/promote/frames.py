@@ -96,8 +96,9 @@ def _named(job: Job) -> list[tuple[str, str]]:
         "origin": job.origin,
         "units": job.units,
         "pii": job.pii,
-    } | {rule.name: rule.columns for rule in job.expect}
-    return [(name, said) for said, names in arguments.items() for name in names]
+    }
+    told = [*arguments.items(), *((rule.name, rule.columns) for rule in job.expect)]
+    return [(name, said) for said, names in told for name in names]
 
 
 def _require_of_mode(job: Job, schema: pl.Schema) -> None:

@@ -11,7 +11,7 @@ from lake.promote.expect import Expectation
 from lake.promote.names import listed, nearest
 
 _EXPECTATION = re.compile(r"(\w+)\((.*)\)\s*(\w+)?")
-_FORMS = {
+FORMS = {
     "not_null": "not_null(column)",
     "unique": "unique(column, column)",
     "in_set": "in_set(column, value, value)",
@@ -31,15 +31,15 @@ def read_expectation(text: str) -> Expectation:
     <Action.WARN: 'warn'>
     """
     match = _EXPECTATION.fullmatch(text)
-    if match is None or match[1] not in _FORMS:
-        near = nearest(match[1] if match else text, _FORMS)
-        known = f"the nearest is {near}" if near else f"one of {listed(_FORMS)}"
+    if match is None or match[1] not in FORMS:
+        near = nearest(match[1] if match else text, FORMS)
+        known = f"the nearest is {near}" if near else f"one of {listed(FORMS)}"
         raise UsageError(f"not an expectation: {text!r}", next=f"write not_null(column) or the like; {known}")
     name, arguments, action = match[1], match[2], match[3] or "fail"
     try:
         return _made(name, arguments, action)
     except (IndexError, TypeError, ValueError, PolarsError) as error:
-        raise UsageError(f"not an expectation: {text!r} ({error})", next=f"write {_FORMS[name]}") from None
+        raise UsageError(f"not an expectation: {text!r} ({error})", next=f"write {FORMS[name]}") from None
 
 
 def _made(name: str, arguments: str, action: str) -> Expectation:

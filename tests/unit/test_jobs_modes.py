@@ -233,6 +233,8 @@ def test_a_moment_may_be_a_text_that_types_casts() -> None:
         ({"depends": {"bronze.row": by_row()}}, "depends names bronze.row, which silver.t does not read"),
         ({"depends": {"bronze.rows": "row"}}, "write by_row(), by_key"),
         ({"timeout": "soon"}, "not a span of time"),
+        ({"timeout": 1800}, "not a span of time: 1800"),
+        ({"mode": "scd2", "key": ["k"], "sequence": ["t"]}, "sequence is ['t'], not a column"),
         ({"partition_by": "k"}, 'write partition_by=["k"]'),
     ],
 )
