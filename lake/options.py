@@ -39,6 +39,9 @@ KEYS: Mapping[str, Key] = {
     ),
     "compute.jobs_max": Key(float, 0.0, "how many jobs run at once; 0: one for each core", minimum=0),
     "compute.job_seconds_max": Key(float, 21_600.0, "the time limit of a job that states none", minimum=1),
+    "promote.automatic": Key(
+        bool, True, "a dataset that no job reads gets a table in silver, with types", shown="true"
+    ),
     "cache.size_gb": Key(float, 10.0, "data files kept on the local disk", minimum=0),
     "runs.keep_days": Key(float, 400.0, "how long what is known of a run is kept", minimum=1),
     "logs.keep_days": Key(float, 90.0, "how long the logs of runs are kept, on this machine", minimum=0),
@@ -127,7 +130,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
         if variable in known:
             key = KEYS[known[variable]]
             source = f"environment {variable}"
-            found[known[variable]] = Value(read_value(key, text if key.kind is str else _number(text), source), source)
+            found[known[variable]] = Value(read_value(key, _raw(key, text), source), source)
         elif _is_setting(variable):
             raise UsageError(
                 f"environment {variable}: no such setting", next=nearest(variable, (*known, *SECRET_VARIABLES))
@@ -139,6 +142,13 @@ def _is_setting(variable: str) -> bool:
     """Whether a variable looks like one of ours, so that a slip of the pen is not passed over in silence."""
     sections = tuple(f"LAKE_{section.upper()}_" for section in _SECTIONS)
     return variable.startswith(sections) and variable not in SECRET_VARIABLES
+
+
+def _raw(key: Key, text: str) -> object:
+    """A variable's text as ``lake.toml`` would have it."""
+    if key.kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    return text if key.kind is str else _number(text)
 
 
 def _number(text: str) -> float | str:

@@ -1,6 +1,6 @@
 """One run: ingest and promote, in order, with one publication."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -10,16 +10,17 @@ from catalog.log import Commit
 from catalog.tables import Snapshot
 from catalog.zones import TableName, Zone, bronze_table, parted
 from ingestion import landing
-from ingestion.batch import Finished
+from ingestion.batch import Finished, bronze_tables
 from ingestion.ingest import ingest as ingest_landing
 from lake.heads import bronze_names, read_heads
+from lake.promote.ahead import look_ahead
 from lake.promote.declare import Job
 from lake.promote.find import find_jobs, select
 from lake.promote.forced import require_applicable
 from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.plan import Step
 from lake.promote.pool import Pool, Site
-from lake.promote.runner import plan_run, promote
+from lake.promote.runner import promote
 from lake.publication import RunResult, Told, publish, require_safe, take_in
 from lake.query import cache_of
 from lake.runs import recorded
@@ -72,6 +73,9 @@ def ingest(lake: Workspace, datasets: Sequence[str] = (), told: Told = lambda _:
 def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
     """What a run would do: files in landing by dataset, and each job with the reason; nothing is changed.
 
+    For a job that would run also how its table would be made, of how many rows and bytes, and what changes in its
+    columns, as far as this shows without running it. It is called with frames that have no rows.
+
     A dataset that has files waiting is taken to change; where they turn out to be known or bad, its jobs do not run.
     Raises `UsageError`, `StoreError`.
     """
@@ -81,13 +85,24 @@ def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int],
         *(name for name in bronze_names(lake.objects) if parted(name.name)[0] in found),
     }
     waiting = {dataset: sum(not d.is_withdrawn for d in deliveries) for dataset, deliveries in found.items()}
-    return waiting, plan_run(_chosen(lake, names), lake.log.head(), read_heads(lake.store).bronze, lake.store, changing)
+    bronze = read_heads(lake.store).bronze
+    with _pool(lake, "plan", HABIT, lambda _: None) as pool:
+        return waiting, look_ahead(_chosen(lake, names), lake.log.head(), bronze, pool, changing)
 
 
 def _chosen(lake: Workspace, names: Sequence[str]) -> list[Job]:
     """The project's jobs, or those of some tables and of what these are made from."""
-    jobs = find_jobs(lake.settings.project, _expected(lake))
+    expected = _expected(lake)
+    jobs = find_jobs(lake.settings.project, expected, _automatic(lake, expected))
     return select(jobs, names) if names else jobs
+
+
+def _automatic(lake: Workspace, expected: Collection[TableName]) -> list[TableName]:
+    """The bronze tables that may get one in silver without a job: those that hold rows, or are about to."""
+    if not lake.settings.is_automatic:
+        return []
+    begun = {*bronze_names(lake.objects)} - {*bronze_tables(lake.objects)}
+    return sorted(name for name in expected if name.zone is Zone.BRONZE and name not in begun)
 
 
 def _taken_in(lake: Workspace, signature: Signature, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:

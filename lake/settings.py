@@ -112,6 +112,11 @@ class Settings:
         return self._number("compute.job_seconds_max")
 
     @property
+    def is_automatic(self) -> bool:
+        """Whether a dataset that no job reads gets a table in silver."""
+        return bool(self.values["promote.automatic"].value)
+
+    @property
     def worker_memory_gb(self) -> float:
         """The memory limit of one parser."""
         return self._number("ingest.worker_memory_gb")

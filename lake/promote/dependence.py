@@ -11,7 +11,7 @@ import polars as pl
 
 from catalog.errors import JobFailed
 from catalog.zones import TableName
-from lake.promote.declare import Frames, Job, Mode
+from lake.promote.declare import Frames, Inferred, Job, Mode
 from lake.promote.dependent import ByKey, ByRow, Dependence, Whole
 from lake.promote.expect import Action, References, Rule, Unique
 from lake.promote.names import listed, nearest
@@ -62,6 +62,8 @@ def derive(job: Job, schemas: Mapping[TableName, pl.Schema], keys: Keys | None =
     if isinstance(job.body, Frames):
         frames = {name: Given(table, schemas[table], known[table]) for name, table in job.body.parameters.items()}
         return Derived(*read_function(job.body.function, frames))
+    if isinstance(job.body, Inferred):
+        return Derived(Relation(()), None)
     return Derived(*read_query(job.body.sql, {name: Read(schemas[name], known[name]) for name in job.inputs}))
 
 

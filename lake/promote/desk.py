@@ -11,11 +11,12 @@ from catalog.objects import ObjectStore
 from catalog.tables import Snapshot, Tables, storable
 from catalog.zones import TableName
 from lake.promote.account import count_rows
-from lake.promote.declare import Frames, Job
+from lake.promote.declare import Frames, Inferred, Job
 from lake.promote.faults import machine_faults
 from lake.promote.frames import require_columns, result_of
 from lake.promote.memory import Room
 from lake.promote.sql import Bounds, SourceFiles, run_query
+from lake.promote.typed import typed
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Bench:
     def result(self, views: Mapping[TableName, View]) -> pl.LazyFrame:
         """The job's rows, made once of what it is given, and written down. Raises `JobFailed`, `TypeRefused`."""
         job = self.job
+        if isinstance(job.body, Inferred):
+            return typed(views[job.body.source].frame, job.body.schema or pl.Schema(), self.room)
         if isinstance(job.body, Frames):
             return self.keep(result_of(job, {name: view.frame for name, view in views.items()}))
         folder = self.folder / uuid4().hex

@@ -11,19 +11,23 @@ from types import ModuleType
 
 from catalog.errors import LakeError, UsageError
 from catalog.zones import TableName, Zone
+from lake.promote.automatic import automatic_jobs
 from lake.promote.declare import Frames, Job, collecting
 from lake.promote.digest import of_function
 from lake.promote.names import listed, nearest, shown
 from lake.promote.sqlfile import read_job
 
 
-def find_jobs(project: Path, known: Collection[TableName]) -> list[Job]:
+def find_jobs(project: Path, known: Collection[TableName], automatic: Collection[TableName] = ()) -> list[Job]:
     """The jobs in ``<project>/jobs``, sources before what reads them. ``known`` are the tables that are there already.
+
+    Of the bronze tables in ``automatic`` those that no job is about get one of the lake's own.
 
     Raises `UsageError` with file and line for a file that cannot be read as jobs, two jobs for one table, a source that
     is neither known nor made by a job, and a cycle. A bronze table may be named before its first file has landed.
     """
-    return arrange(read_jobs(project / "jobs"), known)
+    jobs = read_jobs(project / "jobs")
+    return arrange([*jobs, *automatic_jobs(jobs, automatic)], known)
 
 
 def select(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:

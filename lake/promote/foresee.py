@@ -11,7 +11,7 @@ from polars.exceptions import ColumnNotFoundError
 from catalog.errors import DataRefused, JobFailed
 from catalog.tables import storable
 from catalog.zones import TableName
-from lake.promote.declare import Frames, Job
+from lake.promote.declare import Frames, Inferred, Job
 from lake.promote.expect import References
 from lake.promote.faults import blaming
 from lake.promote.frames import require_columns, result_of
@@ -48,6 +48,8 @@ def foresee(jobs: Sequence[Job], schemas: Mapping[TableName, pl.Schema]) -> dict
 
 
 def _foresee(job: Job, known: Mapping[TableName, pl.Schema]) -> Foreseen | None:
+    if isinstance(job.body, Inferred):
+        return None
     try:
         result = _result(job, {name: known[name] for name in job.sources})
         require_columns(job, result)

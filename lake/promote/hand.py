@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import LakeError, MachineError
+from lake.promote.declare import Inferred
 from lake.promote.outcome import Outcome, Said, Working, error_from_dict
 from lake.promote.process import STOP_SECONDS_MAX, Lines, Process
 from lake.promote.work import Tell, Work, versions
@@ -96,6 +97,7 @@ class Hand:
             {
                 "path": str(work.job.path),
                 "table": str(work.job.table),
+                "source": str(work.job.body.source) if isinstance(work.job.body, Inferred) else "",
                 "code": work.job.code,
                 "inputs": {str(name): version for name, version in versions(work).items()},
                 "pin": None if work.pin is None else work.pin.version,

@@ -1,8 +1,9 @@
 """A job's table made whole, of all rows of its sources: written, and not committed yet."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +21,10 @@ from lake.promote.write import files_of
 
 @dataclass(frozen=True)
 class Made:
-    """A version to be: its files and columns, what rules found, what was set aside, and what was read for it."""
+    """A version to be: its files and columns, what rules found, what was set aside, and what was read for it.
+
+    ``told`` is what its commit tells beside that, ``columns`` what is known of them, such as their labels.
+    """
 
     how: str
     files: Sequence[DataFile]
@@ -30,6 +34,8 @@ class Made:
     nulls: Nulls
     read: Read
     measured: Measures
+    told: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
 from lake.filecache import FileCache
 from lake.machine import machine_error
+from lake.promote.automatic import automatic_job
 from lake.promote.declare import Job
 from lake.promote.desk import Desk
 from lake.promote.find import read_jobs
@@ -88,6 +89,8 @@ class _Session:
 
     def _job(self, request: Mapping[str, Any]) -> Job:
         """Read its file again; all files, where a helper of another file declares it."""
+        if request["source"]:
+            return automatic_job(TableName.parse(request["source"]))
         table, path = TableName.parse(request["table"]), Path(request["path"])
         try:
             found = [job for job in read_jobs(self._jobs, [path]) if job.table == table]
