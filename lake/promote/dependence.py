@@ -21,6 +21,9 @@ from lake.promote.sqlplan import Read, read_query
 
 Keys = Mapping[TableName, Collection[str]]
 
+_ASIDE = {"_file", "_line", "_batch", "_ingested_at"}
+"""The lake's own columns that are not among the values by which an automatic table tells its rows apart."""
+
 _ONE_SPELLING = (pl.Date, pl.Boolean)
 """Types of which each value is cast from one text alone: two texts are two values."""
 
@@ -63,7 +66,8 @@ def derive(job: Job, schemas: Mapping[TableName, pl.Schema], keys: Keys | None =
         frames = {name: Given(table, schemas[table], known[table]) for name, table in job.body.parameters.items()}
         return Derived(*read_function(job.body.function, frames))
     if isinstance(job.body, Inferred):
-        return Derived(Relation(()), None)
+        values = tuple(name for name in schemas[job.body.source] if name not in _ASIDE)
+        return Derived(Relation(values, {job.body.source: Trace(ByKey(values))}), None)
     return Derived(*read_query(job.body.sql, {name: Read(schemas[name], known[name]) for name in job.inputs}))
 
 
@@ -89,11 +93,6 @@ def _of_result(job: Job, source: TableName, schema: pl.Schema, derived: Derived)
 
 
 def _require_columns(job: Job, source: TableName, columns: Collection[str], schema: pl.Schema) -> None:
-    if not columns:
-        raise JobFailed(
-            f"{job.table}: depends states a key of {source} without columns ({job.where})",
-            next='name the columns: by_key("id")',
-        )
     for column in columns:
         if column not in schema:
             near = nearest(column, schema) or listed(schema)

@@ -26,6 +26,9 @@ from lake.promote.outcome import RunOptions
 INGESTED_AT = "_ingested_at"
 """The column of bronze that says when a row came."""
 
+NAMED_MAX = 8
+"""A key of more columns is told by their number."""
+
 SINCE_MODES = {Mode.UPSERT, Mode.SCD2, Mode.PARTITION}
 """The modes in which rows can be made anew that are there already."""
 
@@ -59,8 +62,11 @@ class Stage:
     @property
     def how(self) -> str:
         """How the table is made of what is new, in words."""
-        key = f"by key ({listed(self.dependence.columns)})" if isinstance(self.dependence, ByKey) else "by row"
-        return f"{key} of {self.source}"
+        if isinstance(self.dependence, ByRow):
+            return f"by row of {self.source}"
+        columns = self.dependence.columns
+        told = listed(columns) if len(columns) <= NAMED_MAX else f"{len(columns)} columns"
+        return f"by key ({told}) of {self.source}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from catalog.zones import TableName
 from lake.promote.change import state_of
 from lake.promote.check import Finding
 from lake.promote.declare import Inferred, Job
-from lake.promote.dependent import by_key
 from lake.promote.expect import Action
 from lake.promote.infer import RESCUED, Column, Evidence, decide, survey
 from lake.promote.make import Made
@@ -66,9 +65,7 @@ def settle_types(job: Job, inputs: Mapping[TableName, Snapshot], pin: Snapshot |
     evidence = _evidence(source, told, pin, tables)
     columns = decide(source.schema, evidence)
     schema = pl.Schema({name: column.type for name, column in columns.items()})
-    settled = replace(
-        job, body=Inferred(job.body.source, schema), depends={source.name: by_key(*schema)} if len(schema) else {}
-    )
+    settled = replace(job, body=Inferred(job.body.source, schema))
     why = _changes(told["columns"], columns) if told else ""
     return Settled(settled, why, source, columns, evidence)
 
