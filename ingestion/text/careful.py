@@ -23,7 +23,7 @@ from ingestion.text.footer import Footer, Note
 from ingestion.text.head import Head
 from ingestion.text.lines import LineRules, Lines, numbered
 from ingestion.text.rejects import RejectFile
-from ingestion.text.tokens import Grammar
+from ingestion.text.tokens import EdgeQuotes, Grammar
 from ingestion.text.verdict import Accepted, Judge, Rejected, Verdict
 
 PIECE_BYTES = 1 << 20
@@ -55,16 +55,22 @@ class _Piece:
 
 
 class CarefulReader:
-    """Reads one file into a file of clean records and one of rejects; ``comments`` has the first few by their lines."""
+    """Reads one file into a file of clean records and one of rejects; ``comments`` has the first few by their lines.
 
-    def __init__(self, text: Text, dialect: Dialect, head: Head, out: tuple[CleanFile, RejectFile]) -> None:
+    Where quotes are text, and this is not ``certain``, they may enclose line ends all the same.
+    """
+
+    def __init__(
+        self, text: Text, dialect: Dialect, head: Head, out: tuple[CleanFile, RejectFile], *, certain: bool = False
+    ) -> None:
         self._text = text
         self._head = head
         self._clean, self._rejects = out
         grammar, width = Grammar.of(dialect), len(dialect.header)
-        self._judge = Judge(grammar, width, [row.cells for row in head.rows], dialect.comment.encode())
+        edges = None if grammar.quote or certain else EdgeQuotes(grammar.delimiter, width)
+        self._judge = Judge(grammar, width, [row.cells for row in head.rows], dialect.comment.encode(), edges)
         apart = b"\0" + (b"\\" if grammar.escapes else b"") + self._clean.marks
-        self._rules = LineRules(grammar, width, dialect.comment.encode(), apart)
+        self._rules = LineRules(grammar, width, dialect.comment.encode(), apart, edges)
         self._patches: Mapping[int, str] = {}
         self._patched: list[int] = []
         self._footer = Footer(grammar.delimiter)

@@ -56,7 +56,8 @@ def _doubt(text: Text, dialect: Dialect, head: Head, source: Source) -> str | No
         return "the delimiter has several characters"
     if dialect.escape == "backslash" or (dialect.quote and dialect.escape == "none"):
         return "quotes are not escaped by doubling them"
-    return None
+    is_guess = not dialect.quote and source.options.quote is None
+    return "quotation marks are taken for text, though some may enclose fields" if is_guess else None
 
 
 def _refuse_last(text: Text, dialect: Dialect, head: Head, shape: Shape) -> None:
@@ -111,7 +112,8 @@ def _careful(text: Text, dialect: Dialect, head: Head, source: Source, doubt: st
     """What did not pass: copied record by record to a clean file, which Polars reads, or to the rejects."""
     rejects = RejectFile(source.scratch / "rejects.parquet")
     with CleanFile(source.scratch, Grammar.of(dialect), len(dialect.header)) as clean:
-        reader = CarefulReader(text, dialect, head, (clean, rejects))
+        certain = source.options.quote is not None
+        reader = CarefulReader(text, dialect, head, (clean, rejects), certain=certain)
         lines = reader.read(source.patches)
     path, rejected = rejects.close()
     found = _found(text, (dialect, head), clean.frame(dialect.columns), clean.account, lines)

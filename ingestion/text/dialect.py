@@ -10,7 +10,7 @@ from ingestion.text.column import refuse_unless_column
 from ingestion.text.comments import comment_mark
 from ingestion.text.encoding import Text
 from ingestion.text.header import find_header
-from ingestion.text.sample import SAMPLE_BYTES, SAMPLE_LINES, Style, read_sample
+from ingestion.text.sample import SAMPLE_BYTES, Style, read_sample
 from ingestion.text.scoring import best_reading, hinted_delimiter
 
 
@@ -61,7 +61,7 @@ def understand(text: Text, source: Source, *, sample_bytes: int = SAMPLE_BYTES) 
         refuse_unless_column(sample, source.name, options)
     comment = comment_mark(sample, reading) if options.comment is None else options.comment
     records = [record for record in reading.records if not comment or not sample.begins(record.line, comment)]
-    header = find_header(reading, records, options, frozenset(text.bad_lines[:SAMPLE_LINES]))
+    header = find_header(reading, records, options, sample.bad)
     style = reading.style if reading.width > 1 else reading.style._replace(delimiter="")
     return Dialect(
         delimiter=style.delimiter,

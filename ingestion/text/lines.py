@@ -13,19 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ingestion.text.blocks import CR, LF, Bytes, Flags, Offsets
-from ingestion.text.tokens import Grammar
+from ingestion.text.tokens import EdgeQuotes, Grammar
 
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class LineRules:
-    """What makes a line a record by itself: grammar and width. Lines with a byte of ``apart`` are for the tokeniser."""
+    """What makes a line a record by itself: grammar and width.
+
+    Lines with a byte of ``apart`` are for the tokeniser, and those with a field that begins with one of the ``edges``.
+    """
 
     grammar: Grammar
     width: int
     comment: bytes
     apart: bytes
+    edges: EdgeQuotes | None = None
 
 
 class Lines:
@@ -162,6 +166,9 @@ class Lines:
             self.is_sound[self.at(np.flatnonzero(self.is_delimiter)[:-1][close])] = False
         self.is_apart: Flags = np.zeros(count, np.bool_)
         self.is_apart[self.holding(rules.apart)] = True
+        if rules.edges is not None:
+            quoted = [found.end() - 1 for found in rules.edges.opening.finditer(self.text)]
+            self.is_apart[self.at(np.array(quoted, np.intp))] = True
 
     def _judge_quotes(self, is_quote: Flags) -> tuple[Offsets, Flags]:
         """Delimiters outside quotes by line, and the lines with a fault. Within a line, every second quote closes."""

@@ -7,7 +7,7 @@ would be records of the usual width.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
@@ -26,20 +26,26 @@ _STAND_IN = "\ue000"
 
 @dataclass(frozen=True)
 class Sample:
-    """The first physical lines of a file and what ends each of them; ``whole`` where there are no more."""
+    """The first physical lines of a file and what ends each of them; ``whole`` where there are no more.
+
+    ``bad`` are the numbers of lines with bytes that could not be decoded.
+    """
 
     lines: list[str]
     ends: list[str]
     whole: bool
+    bad: frozenset[int] = frozenset()
 
     def head(self, count: int) -> "Sample":
         """The first lines only."""
-        return self if len(self.lines) <= count else Sample(self.lines[:count], self.ends[:count], whole=False)
+        if len(self.lines) <= count:
+            return self
+        return replace(self, lines=self.lines[:count], ends=self.ends[:count], whole=False)
 
     def below(self, count: int) -> "Sample":
         """The sample with its first lines blank."""
         blank = [""] * min(count, len(self.lines))
-        return Sample(blank + self.lines[count:], self.ends, self.whole) if count else self
+        return replace(self, lines=blank + self.lines[count:]) if count else self
 
     def begins(self, line: int, mark: str) -> bool:
         """Whether a line (from 1) begins with a mark."""
@@ -85,7 +91,7 @@ def read_sample(text: Text, sample_bytes: int = SAMPLE_BYTES) -> Sample:
         raise FileRefused("empty", "the file is empty")
     if not lines:
         raise FileRefused("record-size", f"the first record does not end within {sample_bytes:,} bytes", line=1)
-    return Sample(lines, ends, whole).head(SAMPLE_LINES)
+    return Sample(lines, ends, whole, frozenset(text.bad_lines[:SAMPLE_LINES])).head(SAMPLE_LINES)
 
 
 class Splitter:
@@ -130,6 +136,12 @@ class Splitter:
         """Whether a text that is no record ends inside a quoted field."""
         return self._open is not None and self._open.match(text) is not None
 
+    def needs_quotes(self, cell: str) -> bool:
+        """Whether a cell is quoted for what it holds."""
+        quote, marks = self.style.quote, (self.style.quote, self.delimiter, "\n", "\r")
+        is_quoted = len(cell) > 1 and quote != "" and cell[0] == quote == cell[-1]
+        return is_quoted and any(mark in cell[1:-1] for mark in marks if mark)
+
     def value(self, cell: str) -> str:
         """What a cell means: without its quotes and escapes."""
         style = self.style
@@ -159,6 +171,19 @@ class Reading:
     def malformed(self) -> int:
         """How many records have no cells."""
         return sum(not record.cells for record in self.records)
+
+    @property
+    def usual(self) -> list[Sequence[str]]:
+        """The cells of the records of the usual width, damaged bytes aside where that leaves some."""
+        usual = [record for record in self.records if len(record.cells) == self.width]
+        bad = self._sample.bad
+        legible = [record.cells for record in usual if bad.isdisjoint(range(record.line, record.end + 1))]
+        return legible or [record.cells for record in usual]
+
+    @property
+    def quoting(self) -> int:
+        """How many records of the usual width need quotes: around a delimiter, a line end, or a quote."""
+        return sum(any(map(self._splitter.needs_quotes, cells)) for cells in self.usual)
 
     def values(self, record: Record) -> list[str]:
         """The cells of a record as they are meant."""

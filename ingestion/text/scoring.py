@@ -44,6 +44,7 @@ _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
 _PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
 _STRAY_RECORDS_MIN = 3
+_STRAY_FACTOR = 5
 _HINT = re.compile(r'"?sep=(.)"?$', re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
         styles = sorted((style for style in styles if scores[style] >= enough), key=lambda style: -scores[style])
     readings = [Reading(sample, style, width) for style in styles[:_BEST_KEPT]]
     if options.quote is None:
-        sound = {reading.style.delimiter for reading in readings if reading.malformed < _STRAY_RECORDS_MIN}
+        sound = {reading.style.delimiter for reading in readings if not _is_astray(reading)}
         astray = {reading.style.delimiter for reading in readings} - sound
         readings += [Reading(sample, Style(delimiter, "", "none"), width) for delimiter in sorted(astray)]
     best = _least_malformed(readings, max(readings, key=score))
@@ -67,8 +68,7 @@ def best_reading(sample: Sample, options: ReadOptions, hint: str | None = None) 
 
 def score(reading: Reading) -> float:
     """How good a table a reading makes, from 0 to 1."""
-    style, width = reading.style, reading.width
-    usual = [record.cells for record in reading.records if len(record.cells) == width]
+    style, width, usual = reading.style, reading.width, reading.usual
     if width == 0 or not usual or (width == 1 and style.delimiter != ONE_COLUMN) or _is_doubled(usual, style):
         return 0.0
     if style.delimiter in _WEAK and _is_undivided_above(reading):
@@ -155,6 +155,12 @@ def _least_malformed(readings: Sequence[Reading], best: Reading) -> Reading:
     """Of the readings that differ from the best one by their escape alone, that with the fewest malformed records."""
     twins = [reading for reading in readings if reading.style[:2] == best.style[:2] and reading.width == best.width]
     return min([best, *twins], key=lambda reading: reading.malformed)
+
+
+def _is_astray(reading: Reading) -> bool:
+    """Whether so many records are malformed, and so few need quotes, that quotes may be part of the text."""
+    stray = reading.malformed
+    return stray >= _STRAY_RECORDS_MIN and stray > _STRAY_FACTOR * reading.quoting
 
 
 def _is_undivided_above(reading: Reading) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from ingestion.text.cells import DELIMITERS
 from ingestion.text.dialect import Dialect
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -230,3 +231,69 @@ class Grammar:
         if not self.escapes or b"\\" not in value:
             return value
         return self._escaped.sub(rb"\1", value)
+
+
+@dataclass(frozen=True)
+class EdgeQuotes:
+    """Quotes at the edges of fields where quotes are taken for text: they may enclose line ends all the same.
+
+    In doubt a field is not closed by a quote: behind a backslash, or where it may be one that is doubled.
+
+    >>> edges = EdgeQuotes(b",", 2)
+    >>> edges.opens(b'1,"a'), edges.opens(b'1,"a "b" c"'), edges.opens(b'1,3"')
+    (True, False, False)
+    >>> edges.closes(b'b",2'), edges.closes(b'"b",2'), edges.closes(b'b"c,2')
+    (2, None, None)
+    """
+
+    delimiter: bytes
+    width: int
+
+    @cached_property
+    def opening(self) -> re.Pattern[bytes]:
+        """Where a field begins with a quote, which is the last byte of what is found."""
+        return re.compile(rb'(?:\A|[\r\n]|%b)"' % self._divider.pattern)
+
+    @cached_property
+    def _divider(self) -> re.Pattern[bytes]:
+        """The delimiter; in one column any that is usual."""
+        usual = "".join(sorted(DELIMITERS | {" ", ":"})).encode()
+        return re.compile(re.escape(self.delimiter) if self.delimiter else rb"[%b]" % re.escape(usual))
+
+    @cached_property
+    def _edge(self) -> re.Pattern[bytes]:
+        """Quotes where a field may end, and whether a backslash is before them."""
+        return re.compile(rb'(\\?)("+)(?=%b|[\r\n]|\Z)' % self._divider.pattern)
+
+    @cached_property
+    def _strict(self) -> Grammar:
+        return Grammar(self.delimiter, b'"', "double", self.width)
+
+    def opens(self, line: bytes, at: int = 0) -> bool:
+        """Whether a line leaves a field open that begins with a quote at or behind an offset."""
+        while True:
+            if line.startswith(b'"', at):
+                end = self._end(line, at + 1)
+                if end is None:
+                    return True
+                at = end
+            divider = self._divider.search(line, at)
+            if divider is None:
+                return False
+            at = divider.end()
+
+    def closes(self, line: bytes) -> int | None:
+        """The offset behind the first quote that may close a field of a line above; None in a line sound by itself."""
+        edge = self._edge.search(line)
+        if edge is None:
+            return None
+        token = self._strict.record(line, 0)
+        is_sound = isinstance(token, Record) and len(token.fields) == self.width
+        return None if is_sound else edge.end()
+
+    def _end(self, line: bytes, at: int) -> int | None:
+        for edge in self._edge.finditer(line, at):
+            escape, quotes = edge.groups()
+            if not escape and len(quotes) % 2:
+                return edge.end()
+        return None

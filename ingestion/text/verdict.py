@@ -4,6 +4,9 @@ A quote that opens and does not close where it should makes two readings possibl
 records; or it is meant, and they are the inside of a field. Where the lines themselves do not tell, all that could
 belong to the record is rejected with it. They tell where five or more of them are records of the right width, where
 the line on which the first reading fails is one, or where at the end of the file all of them are.
+
+Where quotes were taken for text, and a line opens one at the edge of a field that one of the next few may close, the
+same two readings are possible.
 """
 
 import re
@@ -17,7 +20,7 @@ import numpy as np
 from ingestion.text.blocks import RECORD_BYTES_MAX
 from ingestion.text.gate import width_reason
 from ingestion.text.lines import Lines
-from ingestion.text.tokens import MIDDLE, Fault, Grammar, Record, Unclosed
+from ingestion.text.tokens import MIDDLE, EdgeQuotes, Fault, Grammar, Record, Unclosed
 
 _TELLING_LINES = 5
 _DOUBTFUL_LINES_MAX = 50
@@ -49,14 +52,23 @@ Verdict: TypeAlias = Accepted | Rejected
 class Judge:
     """Reads and judges single records by the rules of one file.
 
-    ``headers`` are records that may not come again, ``comment`` is how no record may begin.
+    ``headers`` are records that may not come again, ``comment`` is how no record may begin, ``edges`` are quotes that
+    were taken for text.
     """
 
-    def __init__(self, grammar: Grammar, width: int, headers: Sequence[list[bytes]] = (), comment: bytes = b"") -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        width: int,
+        headers: Sequence[list[bytes]] = (),
+        comment: bytes = b"",
+        edges: EdgeQuotes | None = None,
+    ) -> None:
         self.grammar = grammar
         self.width = width
         self.headers = headers
         self.comment = comment
+        self.edges = edges
 
     def of_line(self, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
         """The verdict on the record that begins on a line, which has a number in its file.
@@ -70,6 +82,10 @@ class Judge:
         if self.comment and lines.text.startswith(self.comment, begin):
             reason = f"line {number} begins like a comment, but holds the delimiter"
             return Rejected("comment", reason, 1, lines.raw(at, at + 1))
+        behind = self._behind_pair(self.edges, lines, at, last) if self.edges is not None else at + 1
+        if behind != at + 1:
+            reason = f"line {number} opens a quote that a line below may close: it is one record or several"
+            return None if behind is None else self._quote_fault(reason, lines, at, behind)
         token = self.grammar.record(lines.text, begin)
         if isinstance(token, Record) and token.end - begin <= RECORD_BYTES_MAX:
             return self._of_record(token, lines, at, number)
@@ -88,6 +104,26 @@ class Judge:
         if raw[token.end :]:
             return Rejected("patch", f"{said} is more than one record", lines, raw)
         return self._of_fields(token.fields, raw, lines, said)
+
+    def _behind_pair(self, edges: EdgeQuotes, lines: Lines, at: int, last: bool) -> int | None:
+        """The line behind those that quotes taken for text may make one record; the next line where there are none.
+
+        None where that depends on what comes behind these lines.
+        """
+        behind = line = at + 1
+        if not edges.opens(lines.raw(at, line)):
+            return behind
+        while line <= at + _DOUBTFUL_LINES_MAX and self._sound(lines, behind, line) < _TELLING_LINES:
+            if line == len(lines):
+                return behind if last else None
+            text = lines.raw(line, line + 1)
+            closed = edges.closes(text)
+            line += 1
+            if closed is not None:
+                behind = line
+                if not edges.opens(text, closed):
+                    break
+        return behind
 
     def _of_record(self, record: Record, lines: Lines, at: int, number: int) -> Verdict:
         behind = lines.line_of(record.end - 1) + 1

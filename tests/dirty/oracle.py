@@ -87,8 +87,12 @@ class _Comparison:
             self._check_rejected(placed)
 
     def _again(self, placed: Placed) -> None:
-        """A repeated header is a reject; where nothing tells it from data and the first one is a row, it may be one."""
-        if placed.first in self.rows and (self.told or "header as row" not in self.remarks):
+        """A repeated header is a reject; it may be a row where the first one is, and nothing tells it from data.
+
+        Neither is it told where its letters and marks are others, in the code page that the file was said to be in.
+        """
+        is_told = self.told and "recoded" not in self.remarks
+        if placed.first in self.rows and (is_told or "header as row" not in self.remarks):
             raise Broken(f"the header that is repeated on line {placed.first} became a row")
         if not self._is_row(placed):
             self._check_rejected(placed)

@@ -177,9 +177,14 @@ def writings(draw: st.DrawFn, table: Table) -> Writing:
 
 
 def is_decidable(table: Table, writing: Writing) -> bool:
-    """Whether a file alone says how it is written; CSV.md lists what it leaves open."""
+    """Whether a file alone says how it is written; CSV.md lists what it leaves open.
+
+    A mark in the first cell is one of the file, too.
+    """
     cells = [cell for row in (*table.head, *table.rows) for cell in row]
     delimiter = writing.delimiter
+    if not writing.mark and cells[0].startswith("\ufeff"):
+        return False
     if table.width == 1:
         return not any(re.search(r"[,;:|^~\s\x01\x1f\"']", cell) for cell in cells)
     if delimiter in {" ", ":"}:

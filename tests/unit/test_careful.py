@@ -377,3 +377,41 @@ def escaped(cell: str, quote: str, style: str) -> str:
     if style == "double":
         return cell.replace(quote, quote * 2)
     return cell.replace("\\", "\\\\").replace(quote, "\\" + quote)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "rejects"),
+    [
+        ('1,"x\n2,y",z\n3,4\n', [(4, "3", "4")], ['1,"x\n2,y",z']),
+        ('1,"x\ny"\n3,4\n', [(4, "3", "4")], ['1,"x\ny"']),
+        ('"x\ny","z\n\nw"\n3,4\n', [(6, "3", "4")], ['"x\ny","z\n\nw"']),
+        ('1,"x\\"\n2,y"\n3,4\n', [(4, "3", "4")], ['1,"x\\"\n2,y"']),
+        ('1,"x\n3,4\n', [(2, "1", '"x'), (3, "3", "4")], []),
+        ('1,3"\n2,4"\n3,4\n', [(2, "1", '3"'), (3, "2", '4"'), (4, "3", "4")], []),
+        ('1,"a "b" c"\n2,"d" e\n', [(2, "1", '"a "b" c"'), (3, "2", '"d" e')], []),
+        ('1,"a"\n2,"b"\n', [(2, "1", '"a"'), (3, "2", '"b"')], []),
+        (
+            '1,"x\n' + "2,3\n" * 5 + '4,y"\n',
+            [(2, "1", '"x'), *((n, "2", "3") for n in range(3, 8)), (8, "4", 'y"')],
+            [],
+        ),
+    ],
+    ids=[
+        "halves of the right width",
+        "halves of another width",
+        "two fields over several lines",
+        "behind a backslash",
+        "nothing closes it",
+        "nothing opens it",
+        "quotes within quotes",
+        "quotes that close on their line",
+        "records between them tell",
+    ],
+)
+def test_where_quotes_are_text_lines_that_they_may_join_are_no_rows(
+    folder: Path, body: str, rows: list[tuple[int, str, str]], rejects: list[str]
+) -> None:
+    dialect = dialect_of(Rules(",", "", "none"))
+    for piece_bytes in (1, 1 << 20):
+        found = read(folder, "a,b\n" + body, dialect, piece_bytes=piece_bytes)
+        assert (found.rows, [raw for _, _, raw in found.rejects]) == (rows, rejects)

@@ -149,6 +149,18 @@ def test_quotes_that_are_escaped_in_a_second_table_only_tell_the_escape(file: Pa
     assert (dialect.escape, dialect.header) == ("backslash", ("id", "n"))
 
 
+def test_a_few_stray_quotes_do_not_outweigh_quotes_that_are_needed(file: Path) -> None:
+    rows = '"x";1\n"y"z;2\nq";3\nr;"4"5\n' + "s;6\n" * 9
+    assert judged(file, "id;n\n" + rows).quote == ""
+    assert judged(file, "id;n\n" + rows + '"a\nb";7\n').quote == '"'
+
+
+def test_what_could_not_be_decoded_tells_nothing_of_the_delimiter(file: Path) -> None:
+    rows = "".join(f";;20{number}-01-01\n" for number in range(10, 30)).encode()
+    for delimiter, damaged in ((";;", b";\xff\xfe;2001-01-01\n"), (";", b";x;2001-01-01\n")):
+        assert judged(file, "Größe in m²;;Länge\n".encode() + damaged + rows).delimiter == delimiter
+
+
 def test_apostrophes_are_no_quotes(file: Path) -> None:
     rows = "".join(f"{number},O'Neil's,'t Hooft\n" for number in range(9))
     assert judged(file, "id,name,other\n" + rows).quote == '"'
