@@ -150,6 +150,8 @@ def _without_rows(ground: Ground, numbers: Sequence[int], gone: pl.LazyFrame) ->
 
 def _put_in(ground: Ground, files: list[DataFile], come: pl.LazyFrame) -> list[DataFile]:
     """The files with new rows in files of their own, with which small files are put together where there are many."""
+    if not count_rows(come):
+        return files
     small = [file for file in files if file.size_bytes < SMALL_BYTES]
     if len(small) < SMALL_FILES_MAX:
         return files + ground.tables.sink(ground.pin.name, come)

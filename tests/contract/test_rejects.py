@@ -51,7 +51,7 @@ def set_aside(lake: Lake) -> list[tuple[object, ...]]:
     return sorted(lake.read("catalog.quarantine").select(columns).collect().rows(), key=repr)
 
 
-@pytest.mark.parametrize("mode", ["replace", "upsert"])
+@pytest.mark.parametrize("mode", ["replace", "upsert", "append"])
 def test_the_quarantine_after_several_runs_equals_the_quarantine_after_one(
     fast_endpoint: Endpoint, tmp_path: Path, mode: str
 ) -> None:
