@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any
 
 from lake.promote.names import listed
-from lake.promote.relation import Column, Relation
+from lake.promote.relation import Column, Relation, Unshown
 
 _WORDS = {
     "abs", "acos", "asin", "atan", "cbrt", "ceil", "clip", "coalesce", "concat_str", "cos", "degrees", "exp",
@@ -51,10 +51,6 @@ _ENDS = {"first", "last", "implode"}
 _ORDERED_WORDS = {"cum_sum", "cum_min", "cum_max", "cum_count", "cum_prod", "diff", "shift", "rle_id", "forward_fill"}
 
 
-class Unshown(Exception):
-    """Why something cannot be shown to look at single rows, or at groups of them."""
-
-
 class _Shape(Enum):
     """What an expression makes of a group: one value; one for each row; values in an order that is told; any values."""
 
@@ -89,9 +85,9 @@ class Expressions:
             case "BinaryExpr" | "Ternary" | "Cast" | "Function":
                 return [by for part in _parts(seen, kind) for by in self.windows(part)]
             case "Agg":
-                raise Unshown(f"{seen.name} over all rows")
+                raise Unshown(f"{seen.name} over all rows", is_settled=seen.name in _SUMS)
             case "Len":
-                raise Unshown("len counts all rows")
+                raise Unshown("len counts all rows", is_settled=True)
         raise Unshown(f"{kind.lower()} may look at all rows")
 
     def require_by_row(self, node: int) -> None:

@@ -15,8 +15,8 @@ from polars.io.plugins import register_io_source
 from catalog.zones import TableName
 from lake.promote.dependent import ByRow, Whole
 from lake.promote.names import listed
-from lake.promote.polarsexpr import Expressions, Unshown
-from lake.promote.relation import Column, How, Relation, joined, source, union
+from lake.promote.polarsexpr import Expressions
+from lake.promote.relation import Column, How, Relation, Unshown, joined, source, union
 
 _VERSION = 16
 """The version of the view of plans whose words are known here; see `NodeTraverser.version`."""
@@ -51,6 +51,8 @@ def read_function(
         plan = _Plan(made, {_scan_of(frame): frames[name] for name, frame in stand_ins.items()})
         schema = made.collect_schema()
         relation = plan.relation()
+    except Unshown as error:
+        return every.whole(str(error)), schema
     except (Exception, PanicException) as error:  # noqa: BLE001 - a job may raise anything, and this is only a look at it
         said = " ".join(str(error).split())[:200]
         relation, schema = every.whole(f"its plan could not be looked at ({type(error).__name__}: {said})"), None
@@ -113,9 +115,11 @@ class _Plan:
             try:
                 found = self._seen(self.nodes.view_current_node(), inputs, columns)
             except Unshown as error:
+                if not error.is_settled:
+                    raise
                 found = _whole(columns, inputs, str(error))
             except NotImplementedError as error:
-                found = _whole(columns, inputs, _opaque(error))
+                raise Unshown(_opaque(error)) from None
             self.known[node] = found
         return self.known[node]
 
@@ -154,7 +158,8 @@ class _Plan:
             case "MapFunction":
                 return _map(node.function, inputs[0], columns)
             case "Slice" | "Union":
-                raise Unshown("head, limit, tail or slice takes rows by their place among all")
+                is_told = kind == "Slice" and bool(inputs[0].order) and inputs[0].is_total(inputs[0].order)
+                raise Unshown("head, limit, tail or slice takes rows by their place among all", is_settled=is_told)
             case "HConcat":
                 raise Unshown("frames side by side are matched by the place of their rows among all")
         raise Unshown(f"{kind} is an operator of which nothing is known")
@@ -176,7 +181,7 @@ class _Plan:
         expressions = Expressions(self.nodes, rows)
         found = self._rows(rows, node.expr, {expr.output_name: self._copied(expr) for expr in node.expr})
         if not any(expressions.has_rows(expr.node) for expr in node.expr):
-            raise Unshown("select of constants alone gives one row")
+            raise Unshown("select of constants alone gives one row", is_settled=True)
         return found
 
     def _copied(self, expr: Any) -> str | None:
@@ -196,7 +201,7 @@ class _Plan:
         for expr in node.aggs:
             expressions.require_of_group(expr.node, by)
         if not keys:
-            raise Unshown("an aggregate of all rows")
+            raise Unshown("an aggregate of all rows", is_settled=True)
         what = f"grouped by {listed(keys)}"
         copies: dict[Column, Column | None] = {name: keys.get(name) for name in columns}
         found = rows.apart(by, what).mapped(copies, is_spread=True)
@@ -227,7 +232,7 @@ class _Plan:
             by = list(zip(how[4] or (), how[5] or (), strict=True))
             if not right.is_total({two for _, two in (*plain, *by)}):
                 raise Unshown("join_asof takes any of the rows of the other table that tie")
-            names = replace(names, dropped=names.dropped | {two for _, two in by})
+            names = replace(names, dropped=frozenset(two for one, two in plain if one == two) | {two for _, two in by})
             return names.joined(left, right, How.LEFT, plain)
         if how not in _HOWS:
             raise Unshown(f"a join of the kind {how} is not known")

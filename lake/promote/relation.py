@@ -23,6 +23,18 @@ Column = Hashable
 Pairs = Sequence[tuple[Column, Column]]
 
 
+class Unshown(Exception):
+    """Why an operator cannot be shown to look at single rows, or at groups of them.
+
+    It ``is_settled`` if its result does not depend on the order of the rows, which a table does not have. Else all
+    that the result is made of may come out another way from one run to the next.
+    """
+
+    def __init__(self, reason: str, *, is_settled: bool = False) -> None:
+        super().__init__(reason)
+        self.is_settled = is_settled
+
+
 class How(StrEnum):
     """Which rows of the two sides a join keeps."""
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from catalog.zones import TABLE_ZONES, TableName
 from lake.engine import quote_name
-from lake.promote.relation import Column, How, Relation, joined, source, union
+from lake.promote.relation import Column, How, Relation, Unshown, joined, source, union
 
 Node = Mapping[str, Any]
 
@@ -44,10 +44,6 @@ _BY_PLACE = {
 _TABLE_FUNCTIONS = {"range", "generate_series"}
 
 
-class Unshown(Exception):
-    """Why an operator cannot be shown to look at single rows, or at groups of them."""
-
-
 @dataclass(frozen=True)
 class Read:
     """A table of a query: its columns, and keys that it keeps."""
@@ -59,6 +55,7 @@ class Read:
 def read_query(sql: str, tables: Mapping[TableName, Read]) -> tuple[Relation, pl.Schema | None]:
     """How the result depends on the tables, by the names of its columns, and its schema if it can be told."""
     every = union([source(name, read.schema).mapped({}) for name, read in tables.items()])
+    schema = None
     try:
         with _connect(tables) as connection:
             made = json.loads(_scalar(connection, _PLAN, sql))
@@ -71,7 +68,7 @@ def read_query(sql: str, tables: Mapping[TableName, Read]) -> tuple[Relation, pl
     except duckdb.Error as error:
         return every.whole(f"DuckDB does not tell its plan: {str(error).splitlines()[0]}"), None
     except Unshown as error:
-        return every.whole(str(error)), None
+        return every.whole(str(error)), schema
     except (LookupError, TypeError, ValueError) as error:
         return every.whole(f"its plan is not of a shape that is known ({type(error).__name__}: {error})"), None
     if len(found.columns) != len(schema):
@@ -123,7 +120,7 @@ class _Plan:
     shared: dict[int, Relation] = field(default_factory=dict)
 
     def relation(self, node: Node) -> Relation:
-        """What the node gives. Raises `Unshown` where not even the number of its columns can be told."""
+        """What the node gives. Raises `Unshown` where that is not settled by the rows, or not known."""
         if node["type"] == "LOGICAL_MATERIALIZED_CTE":
             first, second = node["children"]
             self.shared[node.get("table_index", 0)] = self.relation(first)
@@ -133,6 +130,8 @@ class _Plan:
         try:
             return self._seen(node, inputs)
         except Unshown as error:
+            if not error.is_settled:
+                raise
             return _whole(width, inputs, str(error))
 
     def _seen(  # noqa: PLR0911, PLR0912 - one case for each word of a plan
@@ -145,8 +144,8 @@ class _Plan:
                 if (named := node.get("cte_index", 0)) not in self.shared:
                     raise Unshown(_BY_PLACE["LOGICAL_RECURSIVE_CTE"])
                 return self.shared[named]
-            case "LOGICAL_DUMMY_SCAN":
-                return Relation((0,))
+            case "LOGICAL_DUMMY_SCAN" | "LOGICAL_EMPTY_RESULT":
+                return Relation(tuple(range(_width(node, []))))
             case "LOGICAL_EXPRESSION_GET" if not inputs[0].traces:
                 _require_lasting(node["expressions"])
                 return Relation(tuple(range(len(node["expr_types"]))))
@@ -203,7 +202,7 @@ class _Plan:
         for call in node.get("expressions", []):
             self._require_orderless(call, rows, plain)
         if not always:
-            raise Unshown("an aggregate of all rows")
+            raise Unshown("an aggregate of all rows", is_settled=True)
         what = f"grouped by {_listed(groups)}"
         copies: dict[Column, Column | None] = dict.fromkeys(range(_width(node, [rows])))
         copies |= {place: _place(groups[place]) for place in always}
@@ -229,7 +228,7 @@ class _Plan:
             places = [_place(each) for each in call.get("partitions", [])]
             by = [place for place in places if place is not None]
             if not places:
-                raise Unshown(f"{_window_name(call)} over all rows")
+                raise Unshown(f"{_window_name(call)} over all rows", is_settled=_is_orderless(call))
             what = f"window over {_listed(call['partitions'])}"
             orders = _orders(call)
             if not (_is_orderless(call) or (orders and rows.is_total({*by, *orders}))):
@@ -293,6 +292,8 @@ def _width(node: Node, inputs: Sequence[Relation]) -> int:  # noqa: PLR0911 - on
             return 1
         case "LOGICAL_EXPRESSION_GET":
             return len(node["expr_types"])
+        case "LOGICAL_EMPTY_RESULT":
+            return len(node["bindings"])
         case "LOGICAL_PROJECTION":
             return len(node["expressions"])
         case "LOGICAL_AGGREGATE_AND_GROUP_BY":
