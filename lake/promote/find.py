@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from catalog.errors import LakeError, UsageError
+from catalog.errors import LakeError, NotFound, UsageError
 from catalog.zones import TableName, Zone
 from lake.promote.automatic import automatic_jobs
 from lake.promote.declare import Frames, Job, collecting
@@ -36,7 +36,7 @@ def select(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:
     wanted: set[TableName] = set()
     for name in names:
         if name not in by_name:
-            raise UsageError(f"no job makes {name}", next=f"the nearest is {nearest(name, by_name) or listed(by_name)}")
+            raise NotFound(f"no job makes {name}", next=f"the nearest is {nearest(name, by_name) or listed(by_name)}")
         wanted |= {by_name[name].table}
     for job in reversed(jobs):
         if job.table in wanted:
