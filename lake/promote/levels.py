@@ -68,6 +68,12 @@ def weigh(job: Job, measured: Measures, before: Measures, now: datetime) -> tupl
     return tuple(found)
 
 
+def overdue(job: Job, measured: Measures, now: datetime) -> tuple[str, ...]:
+    """What grew too old in a table that nothing new has come for: time is what its rule on freshness waits for."""
+    rules = [rule for rule in job.expect if isinstance(rule, Freshness) and measured]
+    return tuple(message for rule in rules for message in _messages(rule, measured, {}, now))
+
+
 def _messages(rule: TableRule, measured: Measures, before: Measures, now: datetime) -> Iterator[str]:
     match rule:
         case Freshness(column=column, max_age=max_age):

@@ -17,7 +17,7 @@ from lake import Source, expect
 from lake.promote.check import refuse
 from lake.promote.declare import Job
 from lake.promote.expect import Expectation
-from lake.promote.levels import Measures, measures, weigh
+from lake.promote.levels import Measures, measures, overdue, weigh
 from tests.support.jobs import declared
 
 NOW = dt.datetime(2026, 1, 3, 12, tzinfo=dt.UTC)
@@ -73,8 +73,12 @@ def test_freshness_looks_at_the_newest_value(newest: dt.date | None, message: st
 
 
 def test_a_table_grows_stale_without_being_read_again() -> None:
-    job = made(expect.freshness("t", "2 days", action="warn"))
+    job = made(expect.freshness("t", "2 days", action="warn"), expect.row_count(max=0))
     kept = measured(job, {"t": [dt.date(2026, 1, 2)]})
+    assert overdue(job, kept, NOW) == overdue(job, {}, NOW) == ()
+    late = "t: the newest is 2026-01-02T00:00:00+00:00, older than 2 days"
+    assert overdue(job, kept, NOW + dt.timedelta(days=1)) == (late,)
+    job = made(expect.freshness("t", "2 days"))
     assert [found.holds for found in weigh(job, kept, {}, NOW)] == [True]
     assert [found.holds for found in weigh(job, kept, {}, NOW + dt.timedelta(days=1))] == [False]
 
