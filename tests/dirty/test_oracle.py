@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from tests.dirty.cells import is_told
 from tests.dirty.damage import damaged_files
-from tests.dirty.files import files, plain_files
+from tests.dirty.files import files, pieces_of, plain_files
 from tests.dirty.oracle import judge
 from tests.dirty.outcome import Broken, Read, Refused, Reject
-from tests.dirty.writers import Written
+from tests.dirty.tables import Table
+from tests.dirty.writers import Piece, Writing, Written
 
 FIXED = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -146,3 +147,96 @@ def test_another_number_of_lines_is_noticed(written: Written) -> None:
 
 def test_a_refusal_is_counted_by_its_rule() -> None:
     assert judge(None, Refused("dialect", "no delimiter")) == "refused: dialect"  # type: ignore[arg-type]
+
+
+@FIXED
+@given(damaged_files(), st.data())
+def test_a_damaged_record_that_is_altered_cut_or_doubled_is_noticed(written: Written, data: st.DataObject) -> None:
+    told = truth(written)
+    assume(written.table.width > 1 and told.rejects)
+    hurt = [placed for placed in written.placed() if placed.piece.damage and placed.first == placed.last]
+    rejected = {reject.line: reject for reject in told.rejects}
+    assume(any(placed.first in rejected for placed in hurt))
+    placed = next(placed for placed in hurt if placed.first in rejected)
+    delimiters = {written.writing.delimiter, written.writing.delimiter.rstrip()} - {""}
+    for delimiter in sorted(delimiters):
+        seen = replace(told, dialect={**told.dialect, "delimiter": delimiter})
+        row = tuple(placed.piece.text.split(delimiter))
+        judge(written, _with_row(seen, placed.first, row))
+        place = data.draw(st.integers(0, len(row) - 1))
+        for other in ((*row[:place], row[place] + "0", *row[place + 1 :]), row[:place] + row[place + 1 :], (*row, "")):
+            with pytest.raises(Broken):
+                judge(written, _with_row(seen, placed.first, other))
+        with pytest.raises(Broken):
+            judge(written, replace(_with_row(seen, placed.first, row), rejects=told.rejects))
+
+
+def _with_row(told: Read, line: int, row: tuple[str, ...]) -> Read:
+    """What was told, a line being a row instead of a reject."""
+    rows = tuple(sorted([*told.rows, (line, row)]))
+    return replace(told, rows=rows, rejects=tuple(reject for reject in told.rejects if reject.line != line))
+
+
+SMALL = Table((("Доля", "год"),), (("1", "2001"), ("2", "2002"), ("3", "2003")), 2, "russian", 2)
+
+
+def _small(*above: Piece, writing: Writing, below: tuple[Piece, ...] = (), headed: bool = True) -> Written:
+    """A table of two columns with other pieces around it."""
+    table = SMALL if headed else replace(SMALL, head=())
+    return Written(table, writing, (*above, *pieces_of(table, writing), *below))
+
+
+def test_a_part_of_a_title_of_two_lines_that_is_lost_is_noticed() -> None:
+    written = _small(Piece("title", "two\nlines"), writing=Writing())
+    told = truth(written)
+    both = replace(told, dialect={**told.dialect, "titles": ["two", "lines"]})
+    assert judge(written, both) == "exact"
+    for kept in (["two"], ["lines"], []):
+        with pytest.raises(Broken, match="is lost"):
+            judge(written, replace(both, dialect={**told.dialect, "titles": kept}))
+
+
+def test_a_part_of_a_title_among_the_names_that_is_lost_is_noticed() -> None:
+    written = _small(Piece("title", "By region, 2020"), writing=Writing(), headed=False)
+    told = replace(truth(written), dialect={**truth(written).dialect, "titles": []})
+    assert judge(written, replace(told, header=("By region", " 2020"))) == "exact"
+    for header in (("By region", " 202"), ("By region", "2020"), ("By region", ""), (" 2020", "By region")):
+        with pytest.raises(Broken, match="is lost"):
+            judge(written, replace(told, header=header))
+
+
+def test_a_repeated_header_among_the_rows_is_noticed_also_in_another_code_page() -> None:
+    """It may be a row only where the first header is one, too."""
+    writing = Writing(encoding="cp1251")
+    written = _small(writing=writing, below=(Piece("again", "Доля,год", ("Доля", "год")),))
+    told = truth(written)
+    head = tuple(name.encode("cp1251").decode("cp866") for name in SMALL.head[0])
+    again = replace(
+        told,
+        header=head,
+        rows=(*told.rows, (5, head)),
+        rejects=(),
+        said=("a guess",),
+        dialect={"encoding": "cp866", "delimiter": ","},
+    )
+    with pytest.raises(Broken, match="repeated"):
+        judge(written, again)
+    names = ("column_1", "column_2")
+    assert judge(written, replace(again, header=names, rows=((1, head), *again.rows))) == "header as row"
+    with pytest.raises(Broken, match="became another"):
+        judge(written, replace(again, header=names, rows=((1, head), *told.rows, (5, (head[0], "")))))
+
+
+def test_a_row_in_quotes_that_were_left_is_told_from_another() -> None:
+    hurt = Piece("record", '4,"x, y', None, "short")
+    rest = '"a, ""b""",5'
+    written = _small(writing=Writing(), below=(replace(hurt, text=f"4\n{rest}"),))
+    told = truth(written)
+    first = Reject(5, "width", "a reason", "4")
+    seen = replace(told, rejects=(first,), rows=(*told.rows, (6, ('a, "b"', "5"))))
+    judge(written, seen)
+    for row in (("a, b", "5"), ('"a', ' ""b"""'), ('a, "b"', ""), ('a, ""b""', "5")):
+        with pytest.raises(Broken, match="altered"):
+            judge(written, replace(seen, rows=(*told.rows, (6, row))))
+    with pytest.raises(Broken, match="lost"):
+        judge(written, replace(seen, rows=told.rows))
