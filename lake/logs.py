@@ -93,7 +93,8 @@ class RunLog:
 
     def nothing(self, message: str, **fields: Any) -> None:
         """The run did nothing: a line in the file for such runs takes the place of its own."""
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
         self._write(self._idle, IDLE_BYTES_MAX, logging.INFO, ("idle", message, fields))
 
     def _write(self, path: Path, bytes_max: int, level: int, said: tuple[str, str, dict[str, Any]]) -> None:

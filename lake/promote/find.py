@@ -31,7 +31,7 @@ def find_jobs(project: Path, known: Collection[TableName], automatic: Collection
 
 
 def select(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:
-    """The jobs of these tables and of all that they are made from; raises `UsageError` for a table without a job."""
+    """The jobs of these tables and of all that they are made from; raises `NotFound` for a table without one."""
     by_name = {str(job.table): job for job in jobs}
     wanted: set[TableName] = set()
     for name in names:
