@@ -149,4 +149,5 @@ def test_nothing_goes_anywhere_by_default(tmp_path: Path) -> None:
 
 def test_short_words_are_no_secrets(tmp_path: Path) -> None:
     """Or every "a" would be hidden, and the secret told by it."""
-    assert redactor(load(tmp_path, "", {"A_TOKEN": "a"}))({"n": 1, "t": ("an a", None)}) == {"n": 1, "t": ["an a", None]}
+    redact = redactor(load(tmp_path, "", {"A_TOKEN": "a"}))
+    assert redact({"n": 1, "t": ("an a", None)}) == {"n": 1, "t": ["an a", None]}
