@@ -11,6 +11,7 @@ from catalog.errors import UsageError
 from catalog.zones import identifier
 from lake.datasets import DATASET_KEYS, DELIVERIES_KEYS, POLICY_KEYS
 from lake.outlets import ALERT_KEYS, PASSWORD_VARIABLE
+from lake.timetable import SCHEDULE_KEYS, require_name
 from lake.values import Key, Value, nearest, read_value
 
 FILE = "lake.toml"
@@ -48,7 +49,7 @@ KEYS: Mapping[str, Key] = {
     "logs.size_mb": Key(float, 200.0, "the room that they may take; the oldest go", minimum=1),
     **{f"alerts.{name}": key for name, key in ALERT_KEYS.items()},
 }
-_SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets")
+_SECTIONS = (*dict.fromkeys(name.split(".")[0] for name in KEYS), "datasets", "schedules")
 _SECRET = re.compile(r"secret|password|passwd|token|credential|access_?key", re.IGNORECASE)
 
 
@@ -68,7 +69,7 @@ def from_file(path: Path) -> dict[str, Value]:
             raise UsageError(
                 f"{path}: {section} is a section, not a value", next=f"write [{section}] on a line of its own"
             )
-        found |= _from_datasets(path, content) if section == "datasets" else _from_section(path, section, content)
+        found |= _NESTED.get(section, _from_section)(path, section, content)
     return found
 
 
@@ -77,7 +78,7 @@ def _from_section(path: Path, section: str, content: Mapping[str, Any]) -> dict[
     return {f"{section}.{name}": value for name, value in _checked(path, section, content, known).items()}
 
 
-def _from_datasets(path: Path, content: Mapping[str, Any]) -> dict[str, Value]:
+def _from_datasets(path: Path, _: str, content: Mapping[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for dataset, keys in content.items():
         if dataset != identifier(dataset):
@@ -96,11 +97,26 @@ def _from_datasets(path: Path, content: Mapping[str, Any]) -> dict[str, Value]:
     return found
 
 
+def _from_schedules(path: Path, _: str, content: Mapping[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for schedule, keys in content.items():
+        require_name(schedule, str(path))
+        section = f"schedules.{schedule}"
+        if not isinstance(keys, dict) or not keys:
+            raise UsageError(f"{path}: {section} says nothing", next=f"write [{section}], and cron or when below it")
+        checked = _checked(path, section, keys, SCHEDULE_KEYS)
+        found |= {f"{section}.{name}": value for name, value in checked.items()}
+    return found
+
+
 def _from_deliveries(path: Path, section: str, said: Value) -> dict[str, Value]:
     if not isinstance(said.value, dict):
         raise UsageError(f"{path}: {section} is a section", next=f"write [{section}] on a line of its own")
     checked = _checked(path, section, said.value, DELIVERIES_KEYS)
     return {f"{section}.{name}": value for name, value in checked.items()}
+
+
+_NESTED = {"datasets": _from_datasets, "schedules": _from_schedules}
 
 
 def _checked(path: Path, section: str, content: Mapping[str, Any], known: Mapping[str, Key]) -> dict[str, Value]:

@@ -16,6 +16,7 @@ from catalog.objects.endpoint import Endpoint
 from ingestion.options import DatasetPolicy
 from ingestion.routing import Routes
 from lake import datasets, outlets
+from lake import timetable as times
 from lake.local import read_local
 from lake.options import AWS, FILE, KEY_VARIABLES, KEYS, SERVERS, default, from_environment, from_file
 from lake.schedule import Schedule
@@ -62,6 +63,7 @@ class Settings:
         _check_store(values)
         datasets.require_sound(values)
         outlets.require_sound(values)
+        times.timetables(values)
         settings = cls(folder, values, secrets=_secrets(environ))
         return settings if settings.is_local else replace(settings, keys=_store_keys(environ))
 
@@ -147,6 +149,10 @@ class Settings:
     def schedules(self) -> dict[str, Schedule]:
         """The deliveries that are expected, by dataset."""
         return datasets.schedules(self.values)
+
+    def timetables(self) -> dict[str, times.Timetable]:
+        """The schedules of runs, by name."""
+        return times.timetables(self.values)
 
     @property
     def run_days(self) -> float:

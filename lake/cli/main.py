@@ -28,6 +28,7 @@ COMMANDS = {
     "promote": ("lake.cli.run:promote", "Run the jobs that have something new: bronze to silver to gold."),
     "run": ("lake.cli.run:run", "Ingest and promote, in order, with one publication."),
     "plan": ("lake.cli.run:plan", "Say what a run would do and why; changes nothing."),
+    "schedule": ("lake.cli.schedule:schedule", "Run at times, or when a table changes; list the next times."),
     "runs": ("lake.cli.runs:runs", "List what ran and how it ended, show one run, read its log."),
     "tables": ("lake.cli.read:tables", "List the published tables with rows and versions."),
     "history": ("lake.cli.read:history", "List the catalog's commits, or one table's versions."),
