@@ -207,7 +207,7 @@ def _is_unused(lake: Workspace, result: RunResult, row: Mapping[str, Any], text:
 def _has_row(bronze: Snapshot, reading: str, row: Mapping[str, Any]) -> bool:
     mine = bronze.scan().filter(_batch=reading, _file=row["file"], _line=row["line"])
     with store_faults(f"read {bronze.name}"):
-        return mine.select(pl.len()).collect(engine="streaming").item() > 0
+        return bool(mine.select(pl.len()).collect(engine="streaming").item())
 
 
 def _dataset(row: Mapping[str, Any]) -> str:
