@@ -113,7 +113,7 @@ class World:
         """Change the sources in one way; its name."""
         held = self.files[ROWS]
         kinds = ["append"] * 4 + (["correct", "retract", "compact", "shuffle", "nothing"] if held else [])
-        kinds += ["other"] * 2 if self.recipe.other is not None else []
+        kinds += ["other"] * 2 if self.recipe.reads_other else []
         kinds += ["widen"] if self.chance.random() < 0.1 else []
         kind = self.chance.choice(kinds)
         self.change(kind)
@@ -250,7 +250,7 @@ def history(seed: int, recipe: Recipe, tables: Tables, folder: Path) -> Counter[
     if "sql" not in recipe.shape and world.chance.random() < 0.2:
         world.memory_gb = 4e-6  # work on rows is done in several passes, over a few rows each
     world.change("append")
-    if recipe.other is not None:
+    if recipe.reads_other:
         world.change("other")
     for number in range(world.chance.randint(3, 6)):
         if number:

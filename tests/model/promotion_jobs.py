@@ -32,6 +32,11 @@ class Recipe:
         return f"{self.mode}/{self.shape}"
 
     @property
+    def reads_other(self) -> bool:
+        """Whether the second source is read at all, if only by a rule."""
+        return self.other is not None or "known" in self.shape
+
+    @property
     def depends(self) -> dict[str, Dependence]:
         """What the job states."""
         return {"bronze.rows": self.rows} | ({} if self.other is None else {"bronze.other": self.other})
@@ -40,6 +45,8 @@ class Recipe:
 GOOD = expect.rule("v is above -2", pl.col("v") > -2, action="quarantine")
 TYPED = {"types": {"v": pl.Int64}, "expect": [GOOD], "null_tokens": ["NA"], "origin": ["_line"]}
 UNIQUE = {"expect": [expect.unique("k", "g", action="quarantine")], "null_tokens": ["NA"], "origin": ["_line"]}
+KNOWN = expect.references("k", "bronze.other", "k", action="quarantine")
+SEEN = expect.rule("g is seen", pl.col("g") == "x", action="warn")
 UPSERT, GROUPS = {"key": ["id"]}, {"key": ["k"]}
 HISTORY = {"key": ["id"], "sequence": "d"}
 BY_G = {"partition_by": ["g"]}
@@ -54,12 +61,14 @@ RECIPES = [
     Recipe("append", "plain", by_key("k", "g"), options=UNIQUE),
     Recipe("append", "left join", by_row(), by_key("k")),
     Recipe("append", "inner join", by_row(), by_row()),
+    Recipe("append", "union", by_row(), by_row()),
+    Recipe("append", "plain known", by_row(), options={"expect": [KNOWN, SEEN]}),
     Recipe("append", "sql filter", by_row()),
     Recipe("append", "sql grouped", by_key("g", "k")),
     Recipe("append", "sql left join", by_row(), by_key("k")),
     Recipe("upsert", "typed", by_row(), options=TYPED | UPSERT),
     Recipe("upsert", "plain", by_row(), options=UPSERT | {"expect": [expect.unique("d")]}),
-    Recipe("upsert", "grouped known", by_key("k"), options=GROUPS),
+    Recipe("upsert", "grouped of k", by_key("k"), options=GROUPS),
     Recipe("upsert", "left join", by_row(), by_key("k"), options=UPSERT),
     Recipe("upsert", "sql filter", by_row(), options=UPSERT),
     Recipe("upsert", "sql left join", by_row(), by_key("k"), options=UPSERT),
@@ -118,7 +127,7 @@ def _query(recipe: Recipe, code: int, *, is_stated: bool) -> Job:
 
 
 def _frame(shape: str, rows: pl.LazyFrame, other: pl.LazyFrame | None, code: int) -> pl.LazyFrame:
-    if other is not None:
+    if other is not None and shape != "union":
         rows = rows.join(other.select("k", "name"), on="k", how="inner" if "inner" in shape else "left")
     more = {"code": pl.lit(code)} if code else {}
     plain = ("id", "k", "g", "d", "f", "n")
@@ -128,10 +137,12 @@ def _frame(shape: str, rows: pl.LazyFrame, other: pl.LazyFrame | None, code: int
         case "exploded":
             made = rows.select("id", pl.col("n").alias("each"), "f").explode("each")
         case "grouped":
-            known = rows.filter(pl.col("k").is_not_null()) if "known" in shape else rows
+            known = rows.filter(pl.col("k").is_not_null()) if "of k" in shape else rows
             made = known.group_by("k").agg(n=pl.len(), d=pl.col("d").max(), ids=pl.col("id").sort())
         case "window":
             made = rows.select(*plain, count=pl.len().over("k", "g"), top=pl.col("d").max().over("g", "k"))
+        case "union":
+            made = pl.concat([rows.select("k", name="v"), other.select("k", "name")]) if other is not None else rows
         case "flagged":
             made = rows.select("id", "k", "d", "f", gone=(pl.col("v") == "0").fill_null(value=False))
         case _:
