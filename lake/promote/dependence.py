@@ -53,10 +53,19 @@ def dependences(
         if looked_up:
             found[source] = Whole(f"looked up by {looked_up[0].name}")
         else:
-            found[source] = _with_mode(
-                job, _with_rules(job, _of_result(job, source, schemas[source], derived), derived)
-            )
+            trace = _with_rules(job, _of_result(job, source, schemas[source], derived), derived)
+            found[source] = _alone(job, source, _with_mode(job, trace), derived)
     return found
+
+
+def _alone(job: Job, source: TableName, dependence: Dependence, derived: Derived) -> Dependence:
+    """The same with the sources that need not be there, where nothing but single rows is looked at after the job."""
+    looks_at_keys = job.mode in {Mode.SCD2, Mode.PARTITION} or any(
+        isinstance(rule, Unique) and rule.action is Action.QUARANTINE for rule in job.expect
+    )
+    if isinstance(dependence, Whole) or looks_at_keys or source in job.depends:
+        return dependence
+    return replace(dependence, without=derived.relation.beside(source))
 
 
 def derive(job: Job, schemas: Mapping[TableName, pl.Schema], keys: Keys | None = None) -> Derived:

@@ -1,13 +1,19 @@
 """How the rows of a result depend on one of its sources, the other sources being as they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.errors import UsageError
+from catalog.zones import TableName
 
 
 @dataclass(frozen=True)
 class ByRow:
-    """Each row of the result comes from one row of the source."""
+    """Each row of the result comes from one row of the source.
+
+    ``without`` are other sources whose rows make rows of their own: while this one changes, they may be left out.
+    """
+
+    without: frozenset[TableName] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         return "by row"
@@ -15,9 +21,13 @@ class ByRow:
 
 @dataclass(frozen=True)
 class ByKey:
-    """Each comes from rows of the source that have the same values in these columns of it; NULL equals NULL."""
+    """Each comes from rows of the source that have the same values in these columns of it; NULL equals NULL.
+
+    ``without`` is as for `ByRow`.
+    """
 
     columns: tuple[str, ...]
+    without: frozenset[TableName] = field(default=frozenset(), compare=False)
 
     def __str__(self) -> str:
         return f"by key {', '.join(self.columns)}"

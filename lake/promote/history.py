@@ -11,7 +11,7 @@ import polars as pl
 
 from catalog.zones import TableName
 from lake.promote.dependent import ByKey, Dependence, Whole
-from lake.promote.multiset import COUNT, less, more, with_twins
+from lake.promote.multiset import COUNT, less, more, tally, with_twins
 
 Sources = Mapping[TableName, pl.LazyFrame]
 
@@ -51,7 +51,8 @@ def steps(old: Sources, new: Sources, dependences: Mapping[TableName, Dependence
         went, came = less_and_more(before, after)
         changed = pl.concat([went, came]).collect()
         if not changed.is_empty():
-            match dependences[source]:
+            way = dependences[source]
+            match way:
                 case ByKey(columns):
                     keys = changed.lazy().select(columns).unique()
                     sides = [
@@ -61,7 +62,8 @@ def steps(old: Sources, new: Sources, dependences: Mapping[TableName, Dependence
                     raise ValueError(f"{source} is depended on as a whole: {reason}")
                 case _:
                     sides = [came, went]
-            found.append(Step(source, {**meanwhile, source: sides[0]}, {**meanwhile, source: sides[1]}))
+            others = {**meanwhile, **{name: meanwhile[name].clear() for name in way.without}}
+            found.append(Step(source, {**others, source: sides[0]}, {**others, source: sides[1]}))
         meanwhile[source] = after
     return found
 
@@ -76,7 +78,7 @@ def less_and_more(old: pl.LazyFrame, new: pl.LazyFrame) -> tuple[pl.LazyFrame, p
     schema = old.collect_schema()
     signed = [new.select(schema.names()).with_columns(_sign(1)), old.with_columns(_sign(-1))]
     marked, names = with_twins(pl.concat(signed), schema)
-    counts = marked.group_by(names).agg(pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0).select(*schema, COUNT)
+    counts = tally(marked, names, pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0).select(*schema, COUNT)
     return less(counts), more(counts)
 
 

@@ -205,7 +205,7 @@ class _Plan:
         what = f"grouped by {listed(keys)}"
         copies: dict[Column, Column | None] = {name: keys.get(name) for name in columns}
         found = rows.apart(by, what).mapped(copies, is_spread=True)
-        return Relation(found.columns, found.traces, keys=frozenset([frozenset(keys)]))
+        return replace(found, keys=frozenset([frozenset(keys)]))
 
     def _sort(self, node: Any, rows: Relation) -> Relation:
         if node.slice is not None:
@@ -215,7 +215,7 @@ class _Plan:
         for expr in node.by_column:
             expressions.require_by_row(expr.node)
         order: frozenset[Column] = frozenset(name for name in by if name is not None)
-        return Relation(rows.columns, rows.traces, rows.keys, order)
+        return replace(rows, order=order)
 
     def _join(self, node: Any, inputs: list[Relation], columns: tuple[str, ...]) -> Relation:
         how, _, cut, suffix, is_coalesced, _ = node.options
@@ -289,7 +289,7 @@ def _distinct(options: tuple[Any, ...], rows: Relation) -> Relation:
             f"unique keeps one of the rows with the same {listed(by)}, and no order tells which: sort by more"
         )
     found = rows.apart(by, f"unique by {listed(by)}")
-    return Relation(found.columns, found.traces, found.keys | {frozenset(by)}, found.order)
+    return replace(found, keys=found.keys | {frozenset(by)})
 
 
 def _map(function: tuple[Any, ...], rows: Relation, columns: tuple[str, ...]) -> Relation:

@@ -68,12 +68,20 @@ class Relation:
     """The columns of some rows and how they depend on sources; on one without a trace they do not depend at all.
 
     ``keys`` are columns that together tell each row from the others; ``order`` those by which the rows are sorted.
+    ``met`` are the pairs of sources of which rows are looked at together; None if that may be any two.
     """
 
     columns: tuple[Column, ...]
     traces: Mapping[TableName, Trace] = field(default_factory=dict)
     keys: frozenset[frozenset[Column]] = frozenset()
     order: frozenset[Column] = frozenset()
+    met: frozenset[frozenset[TableName]] | None = None
+
+    def beside(self, table: TableName) -> frozenset[TableName]:
+        """The sources of which no row is looked at together with one of this source: the rows are a sum of both's."""
+        if self.met is None:
+            return frozenset()
+        return frozenset(other for other in self.traces if other != table and frozenset([table, other]) not in self.met)
 
     def whole(self, reason: str) -> "Relation":
         """The rows of an operator that may look at all rows of the relation for each."""
@@ -92,7 +100,7 @@ class Relation:
             if isinstance(trace.dependence, ByKey):
                 reason = f"{what}, of what is taken together by {listed(trace.dependence.columns)}"
             traces[source] = trace.by(columns, reason)
-        return replace(self, traces=traces)
+        return replace(self, traces=traces, met=None)
 
     def mapped(self, columns: Mapping[Column, Column | None], *, is_spread: bool = False) -> "Relation":
         """The rows of an operator that makes of each row at most one: its columns, and what they are copies of.
@@ -109,7 +117,7 @@ class Relation:
         copies = {of: to for to, of in columns.items() if of is not None}
         keys = frozenset(frozenset(copies[column] for column in key) for key in self.keys if key <= copies.keys())
         order = frozenset(copies[column] for column in self.order) if self.order <= copies.keys() else frozenset()
-        return Relation(tuple(columns), traces, frozenset() if is_spread else keys, order)
+        return Relation(tuple(columns), traces, frozenset() if is_spread else keys, order, self.met)
 
     def is_total(self, columns: Collection[Column]) -> bool:
         """Whether rows that are equal in the columns are one row, or equal in all that they have."""
@@ -125,7 +133,7 @@ def source(table: TableName, schema: pl.Schema, keys: Collection[Collection[str]
         name: name for name, dtype in schema.items() if not (dtype.is_float() or dtype.is_nested())
     }
     known: list[frozenset[Column]] = [frozenset(key) for key in keys if key and set(key) <= set(schema)]
-    return Relation(tuple(schema), {table: Trace(ByRow(), carried)}, frozenset(known))
+    return Relation(tuple(schema), {table: Trace(ByRow(), carried)}, frozenset(known), met=frozenset())
 
 
 def union(parts: Sequence[Relation]) -> Relation:
@@ -136,7 +144,7 @@ def union(parts: Sequence[Relation]) -> Relation:
     for part in places:
         for table, trace in part.traces.items():
             traces[table] = _sum(traces[table], trace, table) if table in traces else trace
-    return Relation(columns, traces)
+    return Relation(columns, traces, met=_met(places))
 
 
 def joined(left: Relation, right: Relation, how: How, pairs: Pairs, what: str = "join") -> Relation:
@@ -158,7 +166,7 @@ def joined(left: Relation, right: Relation, how: How, pairs: Pairs, what: str = 
             found = _of_right(right, table, how, pairs, what)
         kept = {to: of for to, of in found.carried.items() if to in columns}
         traces[table] = Trace(found.dependence, kept)
-    return Relation(columns, traces, _keys(left, right, how, pairs))
+    return Relation(columns, traces, _keys(left, right, how, pairs), met=_met_in_join(left, right, how))
 
 
 def _of_left(mine: Trace, how: How, pairs: Pairs, reason: str) -> Trace:
@@ -200,6 +208,25 @@ def _keys(left: Relation, right: Relation, how: How, pairs: Pairs) -> frozenset[
         return frozenset()
     has_one_partner = any(key <= {two for _, two in pairs} for key in right.keys)
     return left.keys if how in {How.SEMI, How.ANTI} or has_one_partner else frozenset()
+
+
+def _met(parts: Sequence[Relation]) -> frozenset[frozenset[TableName]] | None:
+    """The pairs that meet in any of the parts; in one that is without sources, none does."""
+    found: frozenset[frozenset[TableName]] = frozenset()
+    for part in parts:
+        if part.met is None and len(part.traces) > 1:
+            return None
+        found |= part.met or frozenset()
+    return found
+
+
+def _met_in_join(left: Relation, right: Relation, how: How) -> frozenset[frozenset[TableName]] | None:
+    sides = [right] if how in {How.LEFT, How.SEMI, How.ANTI} else [left, right] if how is How.FULL else []
+    if any(len(side.traces) > 1 for side in sides):
+        return None  # whether a row has a partner is for all sources of the other side together to say
+    found = _met([left, right])
+    across = frozenset(frozenset([one, two]) for one in left.traces for two in right.traces)
+    return None if found is None else found | across
 
 
 def _sum(one: Trace, two: Trace, table: TableName) -> Trace:

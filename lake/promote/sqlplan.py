@@ -7,7 +7,7 @@ here counts for "on the whole".
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -208,7 +208,7 @@ class _Plan:
         copies |= {place: _place(groups[place]) for place in always}
         found = rows.apart(plain, what).mapped(copies, is_spread=True)
         keys = frozenset([frozenset(range(len(groups)))]) if len(sets) == 1 else frozenset()
-        return Relation(found.columns, found.traces, keys)
+        return replace(found, keys=keys)
 
     def _require_orderless(self, call: Node, rows: Relation, by: Sequence[Column]) -> None:
         """Raises `Unshown` for an aggregate that depends on the order of rows, where not all of it is said."""
@@ -247,7 +247,7 @@ class _Plan:
             raise Unshown(f"distinct on ({_listed(targets)}) keeps one of the rows, and no order tells which")
         found = rows.apart(by, f"distinct by {_listed(targets)}")
         keys = found.keys | {frozenset(by)} if len(by) == len(targets) else found.keys
-        return Relation(found.columns, found.traces, keys)
+        return replace(found, keys=keys)
 
     def _join(self, node: Node, left: Relation, right: Relation) -> Relation:
         conditions = node.get("conditions", [])

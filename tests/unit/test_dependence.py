@@ -10,7 +10,7 @@ from catalog.zones import TableName
 from lake import Source, expect
 from lake.promote.declare import Job, Mode, Query
 from lake.promote.dependence import dependences
-from lake.promote.dependent import by_key, by_row, whole
+from lake.promote.dependent import Whole, by_key, by_row, whole
 from lake.promote.expect import Expectation
 from tests.support.jobs import declared
 
@@ -167,6 +167,28 @@ def test_an_input_of_which_nothing_is_used_is_whole() -> None:
 
     found = dependences(declared("silver.t", mode="append")(only), SCHEMAS)
     assert str(found[SHOPS]).startswith("whole: nothing of it")
+
+
+def test_a_source_whose_rows_make_rows_of_their_own_may_be_left_out() -> None:
+    """What is appended to one of two sources is not paid for by reading the other."""
+
+    def both(rows: Rows, shops: Shops) -> pl.LazyFrame:
+        return pl.concat([rows.select("shop"), shops.select("shop")])
+
+    def met(rows: Rows, shops: Shops) -> pl.LazyFrame:
+        return pl.concat([rows.select("shop"), shops.select("shop")]).unique()
+
+    def joined(rows: Rows, shops: Shops) -> pl.LazyFrame:
+        return rows.join(shops, on="shop")
+
+    def left_out(function: Any, **options: Any) -> set[TableName]:
+        found = dependences(declared("silver.t", mode="append", **options)(function), SCHEMAS)[ROWS]
+        return set() if isinstance(found, Whole) else set(found.without)
+
+    assert left_out(both) == {SHOPS}
+    assert left_out(both, depends={"bronze.rows": by_row()}) == set()
+    assert left_out(both, expect=[expect.unique("shop", action="quarantine")]) == set()
+    assert left_out(met) == left_out(joined) == set()
 
 
 def test_one_table_for_two_parameters_is_joined_with_itself() -> None:
