@@ -108,4 +108,4 @@ def test_the_rows_that_changed_give_the_difference(batch: int) -> None:
 @pytest.mark.parametrize("batch", range(4))
 def test_the_rows_that_changed_give_the_difference_in_sql(batch: int) -> None:
     tried = sum((check_query(seed) for seed in range(batch * 15, (batch + 1) * 15)), Counter[str]())
-    assert min(tried[kind.__name__] for kind in (ByRow, ByKey, Whole)) > 1, tried
+    assert min(tried[kind.__name__] for kind in (ByRow, ByKey, Whole)) > 0, tried
