@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.errors import LakeError, MachineError
-from lake.promote.declare import Inferred
-from lake.promote.outcome import Outcome, Said, Working, error_from_dict
+from catalog.errors import MachineError
+from catalog.zones import TableName
+from lake.promote.outcome import Said, Working
 from lake.promote.process import STOP_SECONDS_MAX, Lines, Process
-from lake.promote.work import Tell, Work, versions
+from lake.promote.work import Tell
 
 PROCESS_GB = 0.5
 """What a worker takes beside its work: the interpreter, its libraries, rows on their way in and out."""
@@ -32,7 +32,7 @@ class Lost:
 
 @dataclass
 class _Task:
-    work: Work
+    table: TableName | None
     memory_gb: float
     seconds_max: float
     began: float
@@ -41,7 +41,7 @@ class _Task:
 
 
 class Hand:
-    """A worker process that does one job at a time. Raises `MachineError` where no process can be started."""
+    """A worker process that does one thing at a time. Raises `MachineError` where no process can be started."""
 
     def __init__(self, hello: Mapping[str, Any], tell: Tell) -> None:
         try:
@@ -89,27 +89,16 @@ class Hand:
         """What to wait for."""
         return self._process.answers, self._process.talk
 
-    def begin(self, work: Work, memory_gb: float, seconds_max: float) -> None:
-        """Give it a job."""
-        self._task = _Task(work, memory_gb, seconds_max, time.monotonic())
+    def begin(self, request: Mapping[str, Any], table: TableName | None, memory_gb: float, seconds_max: float) -> None:
+        """Give it a request; of one for a ``table`` is told how it goes, and what it says."""
+        self._task = _Task(table, memory_gb, seconds_max, time.monotonic())
         self._words.clear()
-        self._process.send(
-            {
-                "path": str(work.job.path),
-                "table": str(work.job.table),
-                "source": str(work.job.body.source) if isinstance(work.job.body, Inferred) else "",
-                "code": work.job.code,
-                "inputs": {str(name): version for name, version in versions(work).items()},
-                "pin": None if work.pin is None else work.pin.version,
-                "reason": work.reason,
-                "options": work.options.to_dict(),
-                "memory_gb": memory_gb,
-            }
-        )
-        self._tell(Working(work.job.table, 0.0, 0))
+        self._process.send({**request, "memory_gb": memory_gb})
+        if table is not None:
+            self._tell(Working(table, 0.0, 0))
 
-    def look(self) -> Outcome | LakeError | Lost | None:
-        """What has become of its job, None while it is at work; to be asked again and again."""
+    def look(self) -> dict[str, Any] | Lost | None:
+        """The answer to its request, None while it is at work; to be asked again and again."""
         process, task = self._process, self._task
         # Whether it is gone is asked first: what it said before it went is then read whole.
         is_gone = process.is_gone
@@ -118,11 +107,13 @@ class Hand:
             return None
         for line in lines:
             self._words.append(line)
-            self._tell(Said(task.work.job.table, line))
+            if task.table is not None:
+                self._tell(Said(task.table, line))
         memory_bytes, seconds = process.memory_bytes(), self.seconds
         task.peak_bytes = max(task.peak_bytes, memory_bytes)
         if answers:
-            return _answer(answers[0])
+            answer: dict[str, Any] = json.loads(answers[0])
+            return answer
         if is_gone or not process.answers.is_open:
             return self._ended()
         most_bytes = (task.memory_gb + PROCESS_GB) * 1e9
@@ -132,9 +123,9 @@ class Hand:
         if seconds > task.seconds_max:
             what = f"it took more than {task.seconds_max:g} s"
             return Lost(what, f'give it more (timeout="2 h"), or [compute] job_seconds_max; {_KEEPS_STATE}')
-        if seconds - task.told_seconds >= TELL_SECONDS:
+        if task.table is not None and seconds - task.told_seconds >= TELL_SECONDS:
             task.told_seconds = seconds
-            self._tell(Working(task.work.job.table, seconds, memory_bytes))
+            self._tell(Working(task.table, seconds, memory_bytes))
         return None
 
     def rest(self) -> None:
@@ -154,8 +145,3 @@ class Hand:
         words = next((line.strip() for line in reversed(self._words) if line.strip()), "")[-_WORDS_MAX:]
         said = f": {words}" if words else ""
         return Lost(f"its process ended with {ending}{said}", f"mend the job; {_KEEPS_STATE}", ending == "SIGKILL")
-
-
-def _answer(line: str) -> Outcome | LakeError:
-    answer = json.loads(line)
-    return error_from_dict(answer["error"]) if "error" in answer else Outcome.from_dict(answer["outcome"])

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from catalog.zones import TableName, Zone
 from lake.promote.change import NOTHING_NEW, State, why_run
 from lake.promote.declare import Job
+from lake.promote.preview import Preview
 
 
 @dataclass(frozen=True)
 class Step:
-    """One job of a plan: whether it runs, and why or why not."""
+    """One job of a plan: whether it runs, why or why not, and what it would read and change where that was asked."""
 
     job: Job
     runs: bool
     reason: str
+    preview: Preview | None = None
 
 
 def plan(jobs: Sequence[Job], states: Mapping[TableName, State], changing: Collection[TableName] = ()) -> list[Step]:

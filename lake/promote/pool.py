@@ -7,7 +7,7 @@ to blame for is tried again after a while.
 import selectors
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 
 from catalog.errors import AccessRefused, Conflict, JobFailed, LakeError, StoreError
 from catalog.tables import Tables
+from catalog.zones import TableName
 from lake.promote.hand import Hand, Lost
-from lake.promote.outcome import Outcome
-from lake.promote.work import Tell, Work, failed
+from lake.promote.outcome import Outcome, error_from_dict
+from lake.promote.preview import Ahead, Preview
+from lake.promote.work import Tell, Work, failed, request
 
 ATTEMPTS_MAX = 4
 BACKOFF_SECONDS = 1.0
@@ -29,6 +31,9 @@ JOB_GB_MIN = 0.5
 
 IDLE_GB_MAX = 0.5
 """A worker that holds more than this when its job is done is ended: the next job has a new one."""
+
+PREVIEW_SECONDS_MAX = 60.0
+"""Jobs that take longer with frames without rows are not foreseen."""
 
 _TICK_SECONDS = 0.05
 
@@ -104,6 +109,31 @@ class Pool:
             hand.end(patiently=hand.is_idle and error is None)
         self._selector.close()
 
+    def preview(self, jobs: Sequence[Ahead], *, only_errors: bool = False) -> Mapping[TableName, Preview]:
+        """Look ahead at jobs that would run, sources first, in a worker that they may bring down: then nothing is told.
+
+        Raises `StoreError`, `UsageError`.
+        """
+        asked = [{**request(ahead), "changing": [str(name) for name in ahead.changing]} for ahead in jobs]
+        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, PREVIEW_SECONDS_MAX)
+        if answer is None:
+            return {}
+        if "error" in answer:
+            raise error_from_dict(answer["error"])
+        return {TableName.parse(name): Preview.from_dict(told) for name, told in answer["previews"].items()}
+
+    def _ask(self, asked: Mapping[str, Any], seconds_max: float) -> dict[str, Any] | None:
+        """One request, and its answer; None where the worker went, or was made to go."""
+        hand = self._idle()
+        hand.begin(asked, None, self._site.memory_gb, seconds_max)
+        while (found := hand.look()) is None:
+            self._selector.select(_TICK_SECONDS)
+        hand.rest()
+        if isinstance(found, Lost):
+            self._fire(hand)
+            return None
+        return found
+
     def begin(self, work: Work) -> None:
         """Take on one job."""
         self._queue.append(_Order(work))
@@ -141,13 +171,18 @@ class Pool:
 
     def _start(self, order: _Order, memory_gb: float) -> None:
         self._queue.remove(order)
-        hand = next((hand for hand, its in self._hands.items() if its is None), None) or self._hire()
+        hand = self._idle()
         order.attempts += 1
         order.started_at = order.started_at or datetime.now(UTC)
         self._hands[hand] = order
-        hand.begin(order.work, memory_gb, order.work.job.timeout_seconds or self._site.seconds_max)
+        work = order.work
+        asked = {"kind": "job", "reason": work.reason, **request(work)}
+        hand.begin(asked, work.job.table, memory_gb, work.job.timeout_seconds or self._site.seconds_max)
 
-    def _hire(self) -> Hand:
+    def _idle(self) -> Hand:
+        """A worker that has nothing to do; a new one where all have."""
+        if free := next((hand for hand, its in self._hands.items() if its is None and not hand.is_gone), None):
+            return free
         hand = Hand(self._site.hello(self.tables), self._tell)
         for lines in hand.pipes:
             self._selector.register(lines.pipe, selectors.EVENT_READ)
@@ -160,7 +195,7 @@ class Pool:
             self._selector.unregister(lines.pipe)
         hand.end()
 
-    def _settle(self, hand: Hand, order: _Order, found: Outcome | LakeError | Lost) -> list[Outcome]:
+    def _settle(self, hand: Hand, order: _Order, found: dict[str, Any] | Lost) -> list[Outcome]:
         """The outcome of a job that has ended, in a list; an empty one where it is to be done once more."""
         order.seconds += hand.seconds
         order.peak_bytes = max(order.peak_bytes, hand.peak_bytes)
@@ -169,19 +204,17 @@ class Pool:
         self._hands[hand] = None
         if isinstance(found, Lost) or hand.holds_gb > IDLE_GB_MAX:
             self._fire(hand)
-        if isinstance(found, Lost):
-            if found.for_memory and not had_all and not order.is_alone:
-                order.is_alone = True
-                return self._again(order, 0.0)
-            job = order.work.job
-            found = JobFailed(f"{job.table}: {found.what} ({job.where})", next=found.next)
-        if isinstance(found, LakeError):
-            if _is_passing(found) and order.attempts < ATTEMPTS_MAX:
+        if isinstance(found, Lost) and found.for_memory and not had_all and not order.is_alone:
+            order.is_alone = True
+            return self._again(order, 0.0)
+        said = _read(order.work, found)
+        if isinstance(said, LakeError):
+            if _is_passing(said) and order.attempts < ATTEMPTS_MAX:
                 return self._again(order, BACKOFF_SECONDS * 2 ** (order.attempts - 1))
-            found = failed(order.work, found)
+            said = failed(order.work, said)
         return [
             replace(
-                found,
+                said,
                 started_at=order.started_at,
                 seconds=order.seconds,
                 attempts=order.attempts,
@@ -193,6 +226,13 @@ class Pool:
         order.due = time.monotonic() + pause_seconds
         self._queue.append(order)
         return []
+
+
+def _read(work: Work, found: Mapping[str, Any] | Lost) -> Outcome | LakeError:
+    """What a worker answered, or why it did not."""
+    if isinstance(found, Lost):
+        return JobFailed(f"{work.job.table}: {found.what} ({work.job.where})", next=found.next)
+    return error_from_dict(found["error"]) if "error" in found else Outcome.from_dict(found["outcome"])
 
 
 def _is_passing(error: LakeError) -> bool:

@@ -1,33 +1,21 @@
 """Runs what is new, sources first: each job to a version of its table that nobody sees before the run publishes it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
+from catalog.errors import LakeError
 from catalog.log import Commit
-from catalog.tables import Snapshot, Tables
+from catalog.tables import Snapshot
 from catalog.zones import TableName
+from lake.promote.ahead import mistakes
 from lake.promote.change import NOTHING_NEW, State, state_of, why_run
 from lake.promote.declare import Job
 from lake.promote.forced import options_for, require_applicable, why_forced
+from lake.promote.levels import overdue
 from lake.promote.outcome import HABIT, Outcome, RunOptions
-from lake.promote.plan import Step, plan, why_not
-from lake.promote.work import Hands, Work
-
-PARALLEL_OPENS = 8
-
-
-def plan_run(
-    jobs: Sequence[Job],
-    base: Commit,
-    heads: Mapping[TableName, Snapshot],
-    tables: Tables,
-    changing: Collection[TableName] = (),
-) -> list[Step]:
-    """What `promote` would do, and why; reads the log of each table, changes nothing. Raises `StoreError`."""
-    found = _Sources(base, heads, tables, jobs)
-    names = {name for job in jobs for name in (job.table, *job.sources)}
-    states = {name: found.state(name) for name in names}
-    return plan(jobs, {name: state for name, state in states.items() if state is not None}, changing)
+from lake.promote.plan import why_not
+from lake.promote.sources import Sources
+from lake.promote.work import Hands, Work, failed
 
 
 def promote(
@@ -40,6 +28,7 @@ def promote(
 ) -> list[Outcome]:
     """Run the jobs that have something new, each when its sources are done; those that can be, at once.
 
+    A mistake in a job that shows without any row fails it before one is read.
     ``base`` is the commit that the run reads: silver and gold at its pins, or as this run made them; ``heads`` are
     the bronze tables. Nothing is published: the caller pins the versions of the outcomes. A job that fails leaves its
     table at its pin, and what depends on it waits; the others go on. ``tell`` hears each outcome at once; they are
@@ -49,7 +38,8 @@ def promote(
     by then is not published, and does no harm.
     """
     require_applicable(jobs, options)
-    run = _Run(jobs, _Sources(base, heads, hands.tables, jobs), options)
+    sources = Sources(base, heads, hands.tables, jobs)
+    run = _Run(jobs, sources, options, mistakes(jobs, sources, hands))
     at_work = 0
     while run.waiting or at_work:
         for found in run.decided():
@@ -68,12 +58,15 @@ def promote(
 class _Run:
     """How far a run is: what waits, what became of the rest."""
 
-    def __init__(self, jobs: Sequence[Job], sources: "_Sources", options: RunOptions) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], sources: Sources, options: RunOptions, mistaken: Mapping[TableName, LakeError]
+    ) -> None:
         self.waiting = list(jobs)
         self.outcomes: dict[TableName, Outcome] = {}
         self._unsettled = {job.table for job in jobs}
         self._sources = sources
         self._options = options
+        self._mistaken = mistaken
         self._failed: dict[TableName, TableName] = {}
 
     def decided(self) -> Iterable[Work | Outcome]:
@@ -109,34 +102,11 @@ class _Run:
         options = options_for(job, self._options)
         reason = why_run(job, self._sources.state(job.table), states) or why_forced(options)
         if reason is None:
-            return Outcome(job.table, "skipped", NOTHING_NEW)
-        return Work(job, inputs, self._sources.get(job.table), reason, options)
+            return Outcome(job.table, "skipped", NOTHING_NEW, warnings=_overdue(job, self._sources.state(job.table)))
+        work = Work(job, inputs, self._sources.get(job.table), reason, options)
+        return failed(work, self._mistaken[job.table]) if job.table in self._mistaken else work
 
 
-class _Sources:
-    """The tables as this run sees them: bronze at its heads, the rest as the run made them, else as published."""
-
-    def __init__(self, base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables, jobs: Sequence[Job]) -> None:
-        self._tables = tables
-        self._seen: dict[TableName, Snapshot | None] = dict(heads)
-        self._made: dict[TableName, int] = {}
-        names = {name for job in jobs for name in (job.table, *job.sources)}
-        pins = {name: version for name in names - heads.keys() if (version := base.version(name)) is not None}
-        if pins:
-            with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
-                self._seen |= zip(pins, pool.map(tables.open, pins, pins.values()), strict=True)
-
-    def get(self, name: TableName) -> Snapshot | None:
-        """The table at the version that this run reads, None where there is none yet."""
-        if name in self._made:
-            self._seen[name] = self._tables.open(name, self._made.pop(name))
-        return self._seen.get(name)
-
-    def state(self, name: TableName) -> State | None:
-        """What `why_run` asks of a table."""
-        snapshot = self.get(name)
-        return None if snapshot is None else state_of(snapshot)
-
-    def made(self, name: TableName, version: int) -> None:
-        """From here on the run reads this version."""
-        self._made[name] = version
+def _overdue(job: Job, own: State | None) -> tuple[str, ...]:
+    """What a table's rules on freshness say of it while nothing new comes."""
+    return overdue(job, own.metadata.get("measures", {}), datetime.now(UTC)) if own else ()

@@ -2,17 +2,18 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from catalog.errors import DataRefused, LakeError
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
-from lake.promote.declare import Job
+from lake.promote.declare import Inferred, Job
 from lake.promote.desk import Desk
 from lake.promote.outcome import Event, Outcome, RunOptions
+from lake.promote.preview import Ahead, Preview, preview
 from lake.promote.task import Task
 
 _PLACE = re.compile(r"\(([^()\n]+:\d+)\)$")
@@ -36,6 +37,9 @@ class Hands(Protocol):
 
     tables: Tables
 
+    def preview(self, jobs: Sequence[Ahead], *, only_errors: bool = False) -> Mapping[TableName, Preview]:
+        """Look ahead at jobs that would run, sources first; what cannot be told is left out."""
+
     def begin(self, work: Work) -> None:
         """Take on one job, to be done as soon as there is room for it."""
 
@@ -50,6 +54,10 @@ class Here:
         self.tables = desk.tables
         self._desk = desk
         self._queue: list[Work] = []
+
+    def preview(self, jobs: Sequence[Ahead], *, only_errors: bool = False) -> Mapping[TableName, Preview]:
+        """Look ahead at jobs that would run, sources first; mistakes are left for each job to find itself."""
+        return {} if only_errors else preview(jobs, self.tables)
 
     def begin(self, work: Work) -> None:
         """Take on one job."""
@@ -81,6 +89,20 @@ def failed(work: Work, error: LakeError) -> Outcome:
     )
 
 
-def versions(work: Work) -> dict[TableName, int]:
+def versions(work: Work | Ahead) -> dict[TableName, int]:
     """The versions that a job reads."""
     return {name: snapshot.version for name, snapshot in work.inputs.items()}
+
+
+def request(work: Work | Ahead) -> dict[str, Any]:
+    """What a worker is told of a job, in what JSON has: where it is declared, and which versions it is about."""
+    job = work.job
+    return {
+        "path": str(job.path),
+        "table": str(job.table),
+        "source": str(job.body.source) if isinstance(job.body, Inferred) else "",
+        "code": job.code,
+        "inputs": {str(name): version for name, version in versions(work).items()},
+        "pin": None if work.pin is None else work.pin.version,
+        "options": work.options.to_dict(),
+    }

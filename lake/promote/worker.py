@@ -32,6 +32,7 @@ from lake.promote.desk import Desk
 from lake.promote.find import read_jobs
 from lake.promote.localfiles import linked
 from lake.promote.outcome import RunOptions, error_to_dict
+from lake.promote.preview import Ahead, preview
 from lake.promote.task import Task
 
 _PR_SET_PDEATHSIG = 1
@@ -74,18 +75,33 @@ class _Session:
         self._open = cache(self._tables.open)
 
     @contextmanager
-    def desk(self, memory_gb: float) -> Iterator[Desk]:
+    def _desk(self, memory_gb: float) -> Iterator[Desk]:
         """What a job works with; its copies of files are there as long as the job needs them."""
         with self._cache.lease(self._objects) as lease:
             files = partial(linked, lease, self._folder)
             yield Desk(self._tables, self._objects, self._folder, files, self._run, memory_gb)
 
-    def task(self, request: Mapping[str, Any], desk: Desk) -> Task:
-        """The job that is asked for, on the versions that are named."""
+    def job(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the job that is asked for, on the versions that are named."""
+        job, inputs, pin = self._read(request)
+        with self._desk(float(request["memory_gb"])) as desk:
+            outcome, _ = Task(job, inputs, pin, desk).run(request["reason"], RunOptions.from_dict(request["options"]))
+        return {"outcome": outcome.to_dict()}
+
+    def preview(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Look ahead at some jobs."""
+        jobs = []
+        for asked in request["jobs"]:
+            changing = frozenset(map(TableName.parse, asked["changing"]))
+            jobs.append(Ahead(*self._read(asked), changing, RunOptions.from_dict(asked["options"])))
+        found = preview(jobs, self._tables, only_errors=request["only_errors"])
+        return {"previews": {str(name): told.to_dict() for name, told in found.items()}}
+
+    def _read(self, request: Mapping[str, Any]) -> tuple[Job, dict[TableName, Snapshot], Snapshot | None]:
         names = {TableName.parse(name): version for name, version in request["inputs"].items()}
         job = self._job(request)
         pin = None if request["pin"] is None else self._open(job.table, request["pin"])
-        return Task(job, {name: self._snapshot(name, version) for name, version in names.items()}, pin, desk)
+        return job, {name: self._snapshot(name, version) for name, version in names.items()}, pin
 
     def _job(self, request: Mapping[str, Any]) -> Job:
         """Read its file again; all files, where a helper of another file declares it."""
@@ -109,19 +125,16 @@ class _Session:
 
 
 def _answer(session: _Session, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one job; whatever it raises is told of."""
-    table = request["table"]
+    """Do what is asked; whatever it raises is told of."""
     try:
-        with session.desk(float(request["memory_gb"])) as desk:
-            task = session.task(request, desk)
-            outcome, _ = task.run(request["reason"], RunOptions.from_dict(request["options"]))
-            return {"outcome": outcome.to_dict()}
+        return {"job": session.job, "preview": session.preview}[request["kind"]](request)
     except LakeError as error:
         return {"error": error_to_dict(error)}
     except BaseException as error:  # noqa: BLE001 - a fault of the lake's own; one job's, in any case
         traceback.print_exc()
         told = machine_error(error) or DataRefused(
-            f"{table}: {type(error).__name__}: {error}", next="a fault of the lake: its lines above tell where"
+            f"{request.get('table', 'a job')}: {type(error).__name__}: {error}",
+            next="a fault of the lake: its lines above tell where",
         )
         return {"error": error_to_dict(told)}
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from catalog.errors import ExitCode
 from catalog.objects import Endpoint
 from tests.faults.bench import Bench
+from tests.faults.doomed import WHO
 from tests.faults.shop import bring, check_commit, check_settled, found_shop, shops_file
 from tests.support.projects import variables
 from tests.support.stores import ROOT, SERVERS, lake_on, running
@@ -27,9 +28,11 @@ from tests.support.stores import ROOT, SERVERS, lake_on, running
 SETTLE_EVERY = 5
 
 ENDS = (ExitCode.OK, ExitCode.DATA_REFUSED)
-"""How a run ends that nobody kills: the second where a file was set aside, which the campaign brings too."""
+"""How a run ends that nobody kills: the second where a file was set aside, or where a worker was killed."""
 
-REACHES_MAX = 25
+REACHES_MAX = {"run": 25, "all": 8, "worker": 8}
+"""So many fail points are reached in a run of some files, by its own process and by one of its workers."""
+
 SECONDS_MAX = 120
 
 
@@ -63,7 +66,7 @@ class Campaign:
         self._bench.drop("shops/shops.csv", shops_file(rng))
         bring(self._bench, rng)
         begun = time.monotonic()
-        code = self._start(None).wait(SECONDS_MAX)
+        code = self._start().wait(SECONDS_MAX)
         assert code in ENDS, self._log.read_text()[-2000:]
         return time.monotonic() - begun
 
@@ -80,13 +83,14 @@ class Campaign:
     def _doom(self, rng: random.Random, told: list[str]) -> Callable[[], int]:
         """Start a command that will die, if it does not come to its end before; call the result to see to that."""
         if rng.random() < 0.5:
-            reaches = rng.randint(1, REACHES_MAX)
-            told.append(f"death at point {reaches}")
-            process = self._start(reaches)
+            who = rng.choice(WHO)
+            doom = [who, str(rng.randint(1, REACHES_MAX[who]))]
+            told.append(f"death of {who} at point {doom[1]}")
+            process = self._start(*doom)
             return lambda: process.wait(SECONDS_MAX)
         due = time.monotonic() + (seconds := rng.uniform(0.3, 1.1) * self._seconds)
         told.append(f"death after {seconds:.2f} s")
-        doomed = self._start(None)
+        doomed = self._start()
 
         def kill() -> int:
             try:
@@ -97,9 +101,9 @@ class Campaign:
 
         return kill
 
-    def _start(self, reaches: int | None) -> "subprocess.Popen[bytes]":
-        """The command in a process of its own, that dies at a fail point where a number says so."""
-        module = ["lake"] if reaches is None else ["tests.faults.doomed", str(reaches)]
+    def _start(self, *doom: str) -> "subprocess.Popen[bytes]":
+        """The command in a process of its own, that dies at a fail point where ``doom`` says so."""
+        module = ["tests.faults.doomed", *doom] if doom else ["lake"]
         return subprocess.Popen(
             [sys.executable, "-m", *module, "-C", str(self._folder), "run"],
             env=self._environ,
@@ -109,7 +113,8 @@ class Campaign:
 
     def _settle(self) -> None:
         """Let a run live; then everything is there once, and every commit since the last time holds together."""
-        self._lake.run()
+        failed = self._lake.run().failed
+        assert not failed, failed
         check_settled(self._bench, self._lake)
         newest = self._lake.log.head().number
         for number in range(self._checked + 1, newest + 1):

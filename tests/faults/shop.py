@@ -1,4 +1,4 @@
-"""A small lake with a silver upsert and gold on it: orders of a few shops; what it must hold, reckoned without it."""
+"""A small lake with jobs of several modes: orders of a few shops; what it must hold, reckoned without it."""
 
 import json
 import random
@@ -35,12 +35,25 @@ def orders(orders: Source["bronze.orders"]) -> pl.LazyFrame:
     return newest.select("id", "shop", "amount")
 
 
+@job(
+    "silver.lines",
+    mode="append",
+    types={"amount": pl.Int64},
+    expect=[expect.rule("amount is not negative", pl.col("amount") >= 0, action="quarantine")],
+)
+def lines(orders: Source["bronze.orders"]) -> pl.LazyFrame:
+    """Every order of every delivery, as often as it comes: what is new comes by row."""
+    return orders.select("id", "shop", "amount")
+
+
 @job("silver.shops", key=["shop"])
 def shops(shops: Source["bronze.shops"]) -> pl.LazyFrame:
     """Every shop and its city."""
     return shops.select("shop", "city")
 '''
 GOLD = {
+    "turnover": "-- mode: upsert\n-- key: shop\n"
+    "select shop, count(*) as lines, cast(sum(amount) as bigint) as amount from silver.lines group by shop",
     "sales": "select shop, count(*) as orders, cast(sum(amount) as bigint) as amount from silver.orders group by shop",
     "cities": "select s.city, count(*) as orders from silver.orders o join silver.shops s using (shop) group by s.city",
 }
@@ -55,7 +68,7 @@ def found_shop(endpoint: Endpoint, folder: Path) -> Lake:
     (folder / "lake.toml").touch()
     (folder / "jobs" / "silver.py").write_text(JOBS)
     for name, query in GOLD.items():
-        (folder / "jobs" / "gold" / f"{name}.sql").write_text(f"-- mode: replace\n{query}\n")
+        (folder / "jobs" / "gold" / f"{name}.sql").write_text(f"{query}\n")
     return open_lake(folder, variables(endpoint))
 
 
@@ -102,11 +115,12 @@ def check_settled(bench: Bench, lake: Lake) -> None:
         for entry in standing(bench.ledger("orders"), replacing=True)
         for _, _, values in records(entry.file, bodies[entry.file, entry.version_id] or b"")
     ]
-    accepted, refused = judged(delivered)
     view = lake.at()
-    assert rows(view, "silver.orders") == accepted
-    set_aside = view.read("catalog.quarantine").filter(table="silver.orders").collect()
-    assert sorted(json.loads(record)["id"] for record in set_aside["record"]) == [row["id"] for row in refused]
+    for name, (accepted, refused) in (("silver.orders", judged(delivered)), ("silver.lines", divided(delivered))):
+        how = view.snapshot(name).metadata["how"]
+        assert rows(view, name) == accepted, f"{name}, made {how}"
+        set_aside = view.read("catalog.quarantine").filter(table=name).collect()
+        assert sorted(json.loads(record)["id"] for record in set_aside["record"]) == [row["id"] for row in refused]
 
 
 def check_commit(lake: Lake, number: int) -> None:
@@ -117,14 +131,18 @@ def check_commit(lake: Lake, number: int) -> None:
     _check_bronze(view)
     if "silver.orders" in view.names():
         orders = rows(view, "silver.orders")
-        assert orders == judged(_as_read(lake, view))[0], f"silver.orders at commit {number}"
+        assert orders == judged(_as_read(lake, view, "silver.orders"))[0], f"silver.orders at commit {number}"
         _check_gold(view, orders)
+    if "silver.lines" in view.names():
+        lines = rows(view, "silver.lines")
+        assert lines == divided(_as_read(lake, view, "silver.lines"))[0], f"silver.lines at commit {number}"
+        assert rows(view, "gold.turnover") == _by_shop(lines, "lines"), f"gold.turnover at commit {number}"
 
 
 def rows(view: View, name: str) -> Rows:
-    """A published table's rows in the order of its first column."""
+    """A published table's rows, in the order of its columns."""
     frame = view.read(name).collect()
-    return frame.sort(frame.columns[0]).to_dicts()
+    return frame.sort(frame.columns).to_dicts()
 
 
 def judged(delivered: Iterable[dict[str, str]]) -> tuple[Rows, Rows]:
@@ -132,6 +150,22 @@ def judged(delivered: Iterable[dict[str, str]]) -> tuple[Rows, Rows]:
     newest = {row["id"]: row | {"amount": int(row["amount"])} for row in delivered}
     ordered = [newest[key] for key in sorted(newest)]
     return [row for row in ordered if row["amount"] >= 0], [row for row in ordered if row["amount"] < 0]
+
+
+def divided(delivered: Iterable[dict[str, str]]) -> tuple[Rows, Rows]:
+    """All that was delivered: what silver.lines must hold, and what it refuses."""
+    lines = [row | {"amount": int(row["amount"])} for row in delivered]
+    ordered = sorted(lines, key=lambda row: (row["id"], row["shop"], row["amount"]))
+    return [row for row in ordered if row["amount"] >= 0], [row for row in ordered if row["amount"] < 0]
+
+
+def _by_shop(found: Rows, count: str) -> Rows:
+    """How many rows each shop has, and their amounts together."""
+    return [
+        {"shop": shop, count: len(amounts), "amount": sum(amounts)}
+        for shop in SHOPS
+        if (amounts := [row["amount"] for row in found if row["shop"] == shop])
+    ]
 
 
 def _check_bronze(view: View) -> None:
@@ -148,12 +182,7 @@ def _check_bronze(view: View) -> None:
 
 def _check_gold(view: View, orders: Rows) -> None:
     """Gold is what follows from the silver of the same commit."""
-    sales = [
-        {"shop": shop, "orders": len(amounts), "amount": sum(amounts)}
-        for shop in SHOPS
-        if (amounts := [row["amount"] for row in orders if row["shop"] == shop])
-    ]
-    assert rows(view, "gold.sales") == sales, f"gold.sales at commit {view.commit.number}"
+    assert rows(view, "gold.sales") == _by_shop(orders, "orders"), f"gold.sales at commit {view.commit.number}"
     if "silver.shops" in view.names():
         city = {row["shop"]: row["city"] for row in rows(view, "silver.shops")}
         cities = Counter(city[row["shop"]] for row in orders)
@@ -161,9 +190,9 @@ def _check_gold(view: View, orders: Rows) -> None:
         assert rows(view, "gold.cities") == expected, f"gold.cities at commit {view.commit.number}"
 
 
-def _as_read(lake: Lake, view: View) -> list[dict[str, str]]:
-    """The rows of bronze that a published silver.orders says that it was made from."""
-    sources = view.snapshot("silver.orders").metadata["sources"]
+def _as_read(lake: Lake, view: View, name: str) -> list[dict[str, str]]:
+    """The rows of bronze that a published table says that it was made from."""
+    sources = view.snapshot(name).metadata["sources"]
     bronze = lake.store.open(TableName.parse("bronze.orders"), sources["bronze.orders"]["version"])
     assert bronze is not None
     return bronze.scan().collect().sort("_batch", "_line").select("id", "shop", "amount").to_dicts()

@@ -26,14 +26,15 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.faults.victim"])
 
 
-def dies_at(point: str | None, time: int) -> Callable[[str], None]:
-    """Kills this process when a point (None: any) is reached for the n-th time, from 1."""
+def dies_at(point: str | None, time: int, parent_pid: int | None = None) -> Callable[[str], None]:
+    """Kills this process, and before it a parent, when a point (None: any) is reached for the n-th time, from 1."""
     reached = itertools.count(1)
 
     def reach(name: str) -> None:
         assert name in failpoints.POINTS, f"{name} is not in failpoints.POINTS"
         if point in {None, name} and next(reached) == time:
-            os.kill(os.getpid(), signal.SIGKILL)
+            for pid in filter(None, (parent_pid, os.getpid())):
+                os.kill(pid, signal.SIGKILL)
 
     return reach
 

@@ -10,11 +10,12 @@ from catalog.log import Log, Proposal
 from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Change, Snapshot, Tables
 from catalog.zones import TableName
+from lake.promote.ahead import plan_run
 from lake.promote.declare import Job
 from lake.promote.find import arrange
 from lake.promote.outcome import Outcome
 from lake.promote.plan import Step
-from lake.promote.runner import plan_run, promote
+from lake.promote.runner import promote
 from lake.promote.task import Desk
 from lake.promote.work import Here
 
