@@ -398,8 +398,11 @@ def test_the_example_project_gives_the_known_answers(lake: Promotion) -> None:
     assert {name: each.rows_out for name, each in outcomes.items() if name.startswith("silver")} == {
         "silver.airlines": 16,
         "silver.airports": 1_458,
+        "silver.cancellations": 8_255,
         "silver.flights": 336_776,
+        "silver.operators": 4_054,
         "silver.planes": 3_322,
+        "silver.routes": 520,
         "silver.weather": 26_115,
     }
     flights = outcomes["silver.flights"]
