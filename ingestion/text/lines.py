@@ -22,7 +22,7 @@ Counts = npt.NDArray[np.int64]
 class LineRules:
     """What makes a line a record by itself: grammar and width.
 
-    Lines with a byte of ``apart`` are for the tokeniser, and those with a field that begins with one of the ``edges``.
+    Lines with a byte of ``apart`` are for the tokeniser, and those that may leave a field open by its ``edges``.
     """
 
     grammar: Grammar
@@ -167,8 +167,8 @@ class Lines:
         self.is_apart: Flags = np.zeros(count, np.bool_)
         self.is_apart[self.holding(rules.apart)] = True
         if rules.edges is not None:
-            quoted = [found.end() - 1 for found in rules.edges.opening.finditer(self.text)]
-            self.is_apart[self.at(np.array(quoted, np.intp))] = True
+            opened = [found.end() - 1 for found in rules.edges.opening.finditer(self.text)]
+            self.is_apart[self.at(np.array(opened, np.intp))] = True
 
     def _judge_quotes(self, is_quote: Flags) -> tuple[Offsets, Flags]:
         """Delimiters outside quotes by line, and the lines with a fault. Within a line, every second quote closes."""

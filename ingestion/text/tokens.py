@@ -251,19 +251,29 @@ class EdgeQuotes:
 
     @cached_property
     def opening(self) -> re.Pattern[bytes]:
-        """Where a field begins with a quote, which is the last byte of what is found."""
-        return re.compile(rb'(?:\A|[\r\n]|%b)"' % self._divider.pattern)
+        """Where a line may leave a field open: a field begins with a quote, the last byte of what is found."""
+        closed = rb'(?:[^\r\n]*?[^\\"\r\n])?(?:"")*"' + self._edge
+        return re.compile(rb'(?:\A|[\r\n]|%b)"(?!%b)' % (self._dividing, closed))
+
+    @property
+    def _dividing(self) -> bytes:
+        """A pattern: the delimiter; in one column any that is usual."""
+        usual = "".join(sorted(DELIMITERS | {" ", ":"})).encode()
+        return re.escape(self.delimiter) if self.delimiter else rb"[%b]" % re.escape(usual)
+
+    @property
+    def _edge(self) -> bytes:
+        """A pattern: a field may end here."""
+        return rb"(?=%b|[\r\n]|\Z)" % self._dividing
 
     @cached_property
     def _divider(self) -> re.Pattern[bytes]:
-        """The delimiter; in one column any that is usual."""
-        usual = "".join(sorted(DELIMITERS | {" ", ":"})).encode()
-        return re.compile(re.escape(self.delimiter) if self.delimiter else rb"[%b]" % re.escape(usual))
+        return re.compile(self._dividing)
 
     @cached_property
-    def _edge(self) -> re.Pattern[bytes]:
+    def _closing(self) -> re.Pattern[bytes]:
         """Quotes where a field may end, and whether a backslash is before them."""
-        return re.compile(rb'(\\?)("+)(?=%b|[\r\n]|\Z)' % self._divider.pattern)
+        return re.compile(rb'(\\?)("+)' + self._edge)
 
     @cached_property
     def _strict(self) -> Grammar:
@@ -284,7 +294,7 @@ class EdgeQuotes:
 
     def closes(self, line: bytes) -> int | None:
         """The offset behind the first quote that may close a field of a line above; None in a line sound by itself."""
-        edge = self._edge.search(line)
+        edge = self._closing.search(line)
         if edge is None:
             return None
         token = self._strict.record(line, 0)
@@ -292,7 +302,8 @@ class EdgeQuotes:
         return None if is_sound else edge.end()
 
     def _end(self, line: bytes, at: int) -> int | None:
-        for edge in self._edge.finditer(line, at):
+        """The offset behind the quote that closes a field for certain."""
+        for edge in self._closing.finditer(line, at):
             escape, quotes = edge.groups()
             if not escape and len(quotes) % 2:
                 return edge.end()
