@@ -246,9 +246,14 @@ def _headless(top: Top, why: str) -> Header:
 
 
 def _explained(top: Top, above: int) -> Header | None:
-    """The header above rows that have one field more or less than it, for a reason that is often seen."""
+    """The header above rows that have one field more or less than it, for a reason that is often seen.
+
+    A malformed record is none, not even of one column.
+    """
     row, width, body = top.rows[above], top.width, top.body
     names: Sequence[str]
+    if not row:
+        return None
     if len(row) == width - 1 and body.is_empty(width - 1):
         names, why = [*row, ""], "each row ends with a delimiter that the header lacks: the last column is empty"
     elif len(row) == width - 1 and body.is_distinct(0):

@@ -222,3 +222,8 @@ def test_a_note_below_a_table_is_told_from_a_row_of_missing_values() -> None:
     assert not is_footer(["Northern Ireland", "", ""])
     assert not is_footer(["2013", "", ""])
     assert not is_footer(["Source: survey", "1", ""])
+
+
+def test_a_malformed_first_record_is_no_header_even_of_one_column(tmp_path: Path) -> None:
+    dialect = judged(tmp_path, '"1.5"x\n' + "".join(f"{number}.5\n" for number in range(2, 9)))
+    assert (dialect.header, dialect.header_line, dialect.first_line) == (("column_1",), 0, 1)
