@@ -44,12 +44,12 @@ _BY_PLACE = {
 _PARTS = {
     "type", "children", "expressions", "table_index", "column_count", "projection_map", "conditions", "condition",
     "join_type", "mark_index", "mark_types", "left_projection_map", "right_projection_map", "groups", "grouping_sets",
-    "grouping_functions", "group_index", "aggregate_index", "groupings_index", "window_index", "unnest_index", "orders",
-    "order_by", "distinct_targets", "distinct_type", "limit_val", "offset_val", "sample_options", "setop_all",
-    "bindings", "return_types", "expr_types", "bound_columns", "chunk_types", "cte_index", "ctename", "materialize", "union_all",
-    "internal_types", "arguments", "column_indexes", "function_data", "has_serialize", "input_table_names",
-    "input_table_types", "named_parameters", "names", "parameters", "projected_input", "projection_ids", "qname",
-    "returned_types", "table_filters", "table_filters_by_projection",
+    "grouping_functions", "group_index", "aggregate_index", "groupings_index", "window_index", "unnest_index",
+    "orders", "order_by", "distinct_targets", "distinct_type", "limit_val", "offset_val", "sample_options",
+    "setop_all", "bindings", "return_types", "expr_types", "bound_columns", "chunk_types", "cte_index", "ctename",
+    "materialize", "union_all", "internal_types", "arguments", "column_indexes", "function_data", "has_serialize",
+    "input_table_names", "input_table_types", "named_parameters", "names", "parameters", "projected_input",
+    "projection_ids", "qname", "returned_types", "table_filters", "table_filters_by_projection",
 }  # fmt: skip
 """What DuckDB 2.0 says of operators: a later one that says more may mean another thing."""
 
