@@ -29,13 +29,16 @@ def init(folder: Path, *, example: str | None = None, server: str | None = None)
     """
     if (folder / FILE).exists():
         return False
-    if (folder / "jobs").exists():
-        raise UsageError(f"{folder} has a folder jobs already, and no {FILE}", next="name another folder")
+    there = [name for name in ("jobs", "tests") if (folder / name).exists() and (name == "jobs" or example)]
+    if there:
+        raise UsageError(f"{folder} has a folder {there[0]} already, and no {FILE}", next="name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     toml = _settings_text(folder.resolve().name)
     if example is not None:
         source = _example(example)
-        shutil.copytree(source / "jobs", folder / "jobs", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("jobs", "tests"):
+            if (source / name).is_dir():
+                shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         toml = (source / FILE).read_text(encoding="utf-8")
     (folder / "jobs").mkdir(exist_ok=True)
     (folder / ".gitignore").write_text(f"{STATE}/\n", encoding="utf-8")

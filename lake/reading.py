@@ -16,6 +16,8 @@ from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from catalog.runs import RUNS
 from catalog.runs import SCHEMA as RUNS_SCHEMA
 from catalog.tables import in_columns, store_faults
+from lake.adopt import adopt as adopt_table
+from lake.adopt import source_of
 from lake.archive import Entry, raw_file, save_raw
 from lake.columns import columns as search_columns
 from lake.deliveries import USED
@@ -38,6 +40,8 @@ from lake.run import plan as plan_jobs
 from lake.run import run as run_jobs
 from lake.runlist import runs as known_runs
 from lake.settings import Settings
+from lake.show import Shown
+from lake.show import show as show_table
 from lake.workspace import Workspace
 
 
@@ -54,6 +58,10 @@ class View(Published):
     def columns(self, text: str = "", table: str | None = None) -> pl.DataFrame:
         """Columns by name or label, as `lake.columns.columns` finds them: the twin of ``lake columns``."""
         return search_columns(self, text, table)
+
+    def show(self, table: str) -> Shown:
+        """What a table is, as `lake.show.show` tells: the twin of ``lake show``. Raises `NotFound`, `StoreError`."""
+        return show_table(self.snapshot(table))
 
     def quarantine(self) -> pl.LazyFrame:
         """What is set aside and why: columns as `catalog.quarantine.SCHEMA`. Raises `StoreError`."""
@@ -134,6 +142,16 @@ class Lake(Workspace):
     def columns(self, text: str = "", table: str | None = None) -> pl.DataFrame:
         """Columns by name or label, as `View.columns` finds them: the twin of ``lake columns``."""
         return self.at().columns(text, table)
+
+    def show(self, table: str) -> Shown:
+        """What a published table is, as `View.show` tells: the twin of ``lake show``."""
+        return self.at().show(table)
+
+    def adopt(self, table: str, *, sql: bool = False) -> Path:
+        """Write the job of an automatic table, as `lake.adopt.adopt` does: the twin of ``lake adopt``."""
+        view = self.at()
+        snapshot = view.snapshot(table)
+        return adopt_table(self.settings.project, snapshot, view.snapshot(str(source_of(snapshot))), sql=sql)
 
     def provenance(self, name: str, line: int | None = None) -> Provenance:
         """Where the rows of a file came from, as `View.provenance` says: the twin of ``lake provenance``."""
