@@ -62,7 +62,8 @@ class Body:
             matching = [column for column in matching if row[column].strip() not in _SCALES]
         if not matching or self._are_headings(row, matching, is_first):
             return Verdict.NAMES
-        return Verdict.MOSTLY_NAMES if len(filled) > 2 * len(matching) else Verdict.VALUES
+        named = [column for column in filled if column not in matching and not is_mark(row[column])]
+        return Verdict.MOSTLY_NAMES if len(named) > len(matching) else Verdict.VALUES
 
     def has_headings(self, row: Row) -> bool:
         """Whether some of a header's names are numbers or dates."""

@@ -227,3 +227,9 @@ def test_a_note_below_a_table_is_told_from_a_row_of_missing_values() -> None:
 def test_a_malformed_first_record_is_no_header_even_of_one_column(tmp_path: Path) -> None:
     dialect = judged(tmp_path, '"1.5"x\n' + "".join(f"{number}.5\n" for number in range(2, 9)))
     assert (dialect.header, dialect.header_line, dialect.first_line) == (("column_1",), 0, 1)
+
+
+def test_marks_in_place_of_numbers_make_no_names_of_a_number_beside_them(tmp_path: Path) -> None:
+    rows = "".join(f"{number},{number},{number}.5,A\n" for number in range(2, 9))
+    assert judged(tmp_path, "x,10,x,B\n" + rows).header_line == 0
+    assert judged(tmp_path, "id,10,name,B\n" + rows).header_line == 1
