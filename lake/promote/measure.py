@@ -204,7 +204,7 @@ def _shown(values: pl.DataFrame, *, named: bool = False) -> tuple[str, ...]:
     shown = []
     for row in values.rows():
         parts = [f"{name}={value}" for name, value in zip(values.columns, row, strict=True)] if named else map(str, row)
-        text = ", ".join(parts)
+        text = ", ".join(parts).replace("\n", r"\n").replace("\r", r"\r")
         text = f"({text})" if len(row) > 1 else text
         shown.append(text if len(text) <= _SHOWN_LENGTH_MAX else f"{text[: _SHOWN_LENGTH_MAX - 1]}…")
     return tuple(shown)

@@ -115,6 +115,26 @@ def test_a_condition_may_name_a_column_twice() -> None:
     assert messages(verdict(declared(rule), {"n": [1, 7]})) == ["few: does not hold in 1 row, as with n=7"]
 
 
+def test_a_text_matches_from_end_to_end_or_breaks_the_rule() -> None:
+    texts = {"t": ["N1", "xN1", "N1x", "N1\n", "M2", None, "xN1"]}
+    for action in ("warn", "quarantine"):
+        found = verdict(declared(expect.matches("t", r"N\d|M\d", action=action)), texts)
+        assert messages(found) == [r"t: 3 values do not match N\d|M\d: N1\n, N1x, xN1 (4 rows)"]
+        kept = texts["t"] if action == "warn" else ["N1", "M2", None]
+        assert accepted(found) == [(text,) for text in kept]
+
+
+def test_how_many_rows_each_rule_judged_is_known() -> None:
+    rules = [expect.not_null("b"), expect.in_set("b", ["x"], action="quarantine"), expect.unique("b", action="warn")]
+    found = verdict(declared(*rules, types={"a": pl.Int64}), {"a": ["1", "2", "x"], "b": ["x", "y", "x"]})
+    assert [(each.rule, each.rows, each.judged) for each in found.findings] == [
+        ("type:a", 1, 3),
+        ("in_set(b)", 1, 2),
+        ("not_null(b)", 0, 1),
+        ("unique(b)", 0, 1),
+    ]
+
+
 def test_rows_in_quarantine_do_not_fail_the_table() -> None:
     rules = (expect.not_null("a"), expect.rule("there", pl.col("a").is_not_null(), action="quarantine"))
     assert accepted(verdict(declared(*rules), {"a": [1, None]})) == [(1,)]
@@ -210,6 +230,7 @@ def test_a_row_with_bytes_can_be_set_aside() -> None:
     ("rule", "message"),
     [
         (expect.rule("sum", pl.col("n") + 1), "sum is Int64, not true or false"),
+        (expect.matches("n", "x"), "asks for text, and n is Int64"),
         (expect.references("n", "silver.airports", "faa"), "compares Int64 with String"),
         (expect.references("n", "silver.airports", "aalt"), "has no column 'aalt'"),
     ],
