@@ -102,18 +102,21 @@ def test_absent_stays_absent_and_is_no_misfit(dtype: pl.DataType) -> None:
     assert one(None, dtype) == (None, False)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**70), 2**70))
 def test_an_integer_is_itself_or_a_misfit(number: int) -> None:
     fits = -(2**31) <= number < 2**31
     assert one(str(number), pl.Int32) == ((number, False) if fits else (None, True))
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**6), max_value=10**6))
 def test_a_decimal_keeps_every_digit_or_is_a_misfit(number: Decimal) -> None:
     value, bad = one(f"{number:f}", pl.Decimal(12, 2))
     assert (value == number) is not bad
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.sampled_from([pl.Float32, pl.Float64]))
 def test_a_float_written_with_the_text_s_digits_is_the_text_or_a_misfit(
     number: Decimal, dtype: type[pl.DataType]
@@ -125,6 +128,7 @@ def test_a_float_written_with_the_text_s_digits_is_the_text_or_a_misfit(
         assert Decimal(f"{value:.{digits - 1}e}") == number
 
 
+@settings(deadline=None)
 @given(st.floats(-1.7e308, 1.7e308))
 @example(2**-24)
 def test_a_float_that_was_written_in_full_comes_back(number: float) -> None:
@@ -133,6 +137,7 @@ def test_a_float_that_was_written_in_full_comes_back(number: float) -> None:
         assert (value, bad) == (float(text), False)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_no_text_vanishes(text: str) -> None:
     for dtype in (pl.Int64, pl.Float64, pl.Date, UTC, pl.Boolean):
