@@ -73,7 +73,11 @@ def sides(stage: Stage, sources: Mapping[TableName, Snapshot], bench: Bench) -> 
     else:
         new, old = _by_row(stage, bench)
         looked_at = Read.of(stage.came, stage.went, *([stage.stayed] if stage.since else []))
-    others = {name: snapshot for name, snapshot in sources.items() if name != stage.source}
+    others = {
+        name: replace(snapshot, files=()) if name in stage.dependence.without else snapshot
+        for name, snapshot in sources.items()
+        if name != stage.source
+    }
     views = {name: View.of(snapshot) for name, snapshot in others.items()}
     is_news = bool(new.rows or old.rows)
     needed = [others[name] for name in bench.job.inputs if name in others] if is_news else []

@@ -15,7 +15,7 @@ from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Snapshot
 from catalog.zones import TableName
 from lake import Source, expect
-from lake.promote.declare import Job
+from lake.promote.declare import Job, Query
 from lake.promote.dependent import Dependence, by_key, by_row, whole
 from lake.promote.outcome import Outcome, RunOptions
 from lake.promote.setaside import RECORD
@@ -112,6 +112,36 @@ def test_by_row_only_what_came_is_read_and_nothing_of_the_table(fast_proxy: Prox
     assert not read & (before | first)
     assert first < line.files()
     assert outcome.bytes_out == sum(file.size_bytes for file in line.pin.files if file.path not in first)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_sql", [True, False])
+def test_a_source_whose_rows_are_put_beside_the_others_is_not_read_for_them(
+    fast_proxy: Proxy, tmp_path: Path, is_sql: bool
+) -> None:
+    line = Line(fast_proxy.endpoint, tmp_path)
+
+    @declared("silver.made", mode="append")
+    def python(rows: Source["bronze.rows"], more: Source["bronze.more"]) -> pl.LazyFrame:
+        return pl.concat([rows.filter(pl.col("k") > 0), more])
+
+    tables = tuple(map(TableName.parse, ("bronze.rows", "bronze.more")))
+    sql = "select k from bronze.rows where k > 0 union all select k from bronze.more"
+    both = replace(python, code="1", **({"body": Query(sql, tables)} if is_sql else {}))
+    line.land({"k": [1, 2]})
+    line.lake.land_frame("bronze.more", pl.LazyFrame({"k": list(range(1000))}))
+    line.run(both)
+    line.land({"k": [0, 3]})
+    fast_proxy.log.clear()
+    outcome = line.run(both)
+    assert (outcome.how, outcome.rows_read, outcome.rows_in, outcome.rows_out) == (
+        "by row of bronze.rows",
+        2,
+        1004,
+        1003,
+    )
+    more = line.lake.tables.open(tables[1])
+    assert more is not None
+    assert not data_reads(fast_proxy) & {file.path for file in more.files}
 
 
 @pytest.mark.parametrize("kind", ["text", "integer", "date"])
