@@ -33,7 +33,7 @@ ENDS = (ExitCode.OK, ExitCode.DATA_REFUSED)
 REACHES_MAX = {"run": 25, "all": 8, "worker": 8}
 """So many fail points are reached in a run of some files, by its own process and by one of its workers."""
 
-SECONDS_MAX = 120
+SECONDS_MAX = 600
 
 
 class Campaign:
