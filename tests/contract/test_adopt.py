@@ -79,7 +79,7 @@ def test_what_a_table_is_is_shown(lake: Lake, fast_endpoint: Endpoint) -> None:
     assert (shown.rows, shown.is_automatic, shown.sources) == (3, True, {"bronze.sales": 0})
     why = dict(shown.columns.select("column", "why").rows())
     assert why["amount"] == "all 2 values fit, 1 empty text is missing; not Int64: '1.5' on line 2 of sales/sales.csv"
-    assert why["code"] == "not Int64, Float64: '0870' (leading zero) on line 2 of sales/sales.csv"
+    assert why["code"] == "text: '0870' (leading zero) on line 2 of sales/sales.csv"
     done = lake_command(fast_endpoint, lake.settings.project, "show", "silver.sales")
     assert done.returncode == 0, done.stderr
     for said in ("silver.sales  version 0: 3 rows", "nobody wrote a job", "leading zero", "each row once", "1 ''"):
