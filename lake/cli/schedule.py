@@ -1,7 +1,8 @@
 """``lake schedule``: when runs are due; serves them, or prints what to install for cron or systemd instead."""
 
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,8 @@ from lake.units import ENVIRONMENT, crontab, units
 from lake.values import nearest
 
 TIMES_SHOWN = 3
+
+Handler = Callable[[int, FrameType | None], Any]
 
 _SCHEMA = {
     **dict.fromkeys(("schedule", "rule", "run", "missed"), pl.String()),
@@ -96,10 +99,10 @@ def schedule_run(project: Path | None, names: tuple[str, ...], at_once: bool, se
         raise UsageError("no schedule is in lake.toml", next="lake schedule --help shows one")
     with progress() as told:
         server = Server(lake, names, told=told, done=_done, said=say)
-        _stop_by_signals(server)
-        for timetable in chosen:
-            say(f"serving {timetable.name}: {timetable.rule}")
-        server.run(seconds)
+        with _asked_to_stop(_ask(server)):
+            for timetable in chosen:
+                say(f"serving {timetable.name}: {timetable.rule}")
+            server.run(seconds)
     say("stopped; what was committed stands")
     return None
 
@@ -164,8 +167,7 @@ def _needs_keys(lake: Lake) -> bool:
 
 
 def _run_now(lake: Lake, timetable: Timetable) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with progress() as told:
+    with _asked_to_stop(signal.default_int_handler), progress() as told:
         result = Server(lake, told=told, said=say).now(timetable)
     if result is None:
         say(f"{timetable.name} is at work already; this one is skipped")
@@ -173,13 +175,25 @@ def _run_now(lake: Lake, timetable: Timetable) -> int:
     return report(result)
 
 
-def _stop_by_signals(server: Server) -> None:
+def _ask(server: Server) -> Handler:
+    """Ask a server to stop; whoever asks again breaks off the run that it is at."""
+
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
         server.stop()
         signal.signal(number, signal.default_int_handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_stop)
+    return ask_to_stop
+
+
+@contextmanager
+def _asked_to_stop(handler: Handler) -> Iterator[None]:
+    """Within, Ctrl-C and SIGTERM are taken by this."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _done(result: RunResult) -> None:
