@@ -12,6 +12,9 @@ _DATASET_EXAMPLE = (
     "# [datasets.prices]  # one dataset's files; lake inspect FILE --toml prints such lines, docs/ingestion.md has all",
     '# files = ["cpi_*"]',
     '# drift = "freeze"',
+    "",
+    "# [schedules.nightly]  # runs at times; docs/operations.md has all of it",
+    '# cron = "30 2 * * 1-5"',
 )
 
 
