@@ -34,14 +34,14 @@ class Verdict(Enum):
 class Body:
     """The rows below the first one of a table; ``typed`` are the columns of which 95% are numbers or dates.
 
-    That is judged below all rows that could belong to a header, and without those of ``top`` that are repeated.
+    That is judged below all rows that could belong to a header, and without those of ``top`` that come again there.
     """
 
     def __init__(self, rows: Sequence[Row], width: int, top: Sequence[Row] = ()) -> None:
         self.rows = rows
-        heads = [_bare(row) for row in top if not any(map(is_number_or_date, row))]
-        lower = rows[min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2) :]
-        self._lower = [row for row in lower if _bare(row) not in heads]
+        above = min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2)
+        heads = [_bare(row) for row in top[: max(0, above) + 1] if not any(map(is_number_or_date, row))]
+        self._lower = [row for row in rows[above:] if _bare(row) not in heads]
         self.typed = [column for column in range(width) if self._is_typed(column)]
         typed = set(self.typed)
         self.untyped = [column for column in range(width) if column not in typed]

@@ -233,3 +233,8 @@ def test_marks_in_place_of_numbers_make_no_names_of_a_number_beside_them(tmp_pat
     rows = "".join(f"{number},{number},{number}.5,A\n" for number in range(2, 9))
     assert judged(tmp_path, "x,10,x,B\n" + rows).header_line == 0
     assert judged(tmp_path, "id,10,name,B\n" + rows).header_line == 1
+
+
+def test_one_number_among_a_few_texts_makes_no_column_of_numbers(tmp_path: Path) -> None:
+    dialect = judged(tmp_path, "a/1,n/a,10.0 p\nb/2,n/a,20.3 :\nc/3,d/7,35.3 b\ne/6,f/4,30.9 b\ng/4,h/2,29.0\n")
+    assert (dialect.header_line, dialect.first_line) == (0, 1)
