@@ -31,7 +31,20 @@ _HOMES = {
     "whole": ("lake.promote.dependent", "whole"),
 }
 
-__all__ = ["Lake", "RunOptions", "Source", "View", "by_key", "by_row", "errors", "expect", "inspect", "job", "open", "whole"]
+__all__ = [
+    "Lake",
+    "RunOptions",
+    "Source",
+    "View",
+    "by_key",
+    "by_row",
+    "errors",
+    "expect",
+    "inspect",
+    "job",
+    "open",
+    "whole",
+]
 
 
 def __getattr__(name: str) -> Any:

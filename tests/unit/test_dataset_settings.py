@@ -128,7 +128,7 @@ def test_each_value_says_where_it_came_from(tmp_path: Path) -> None:
     assert due == Value(15, "lake.toml [datasets.prices.deliveries] due_days")
     shown = {name: text for name, text, _ in settings.rows()}
     assert shown["datasets.prices.files"] == "cpi_*.txt, post/prices/*"
-    assert shown["datasets.books.apart"] == "True"
+    assert shown["datasets.books.apart"] == "true"
     assert shown["ingest.bad_rows_max"] == "5"
     assert shown["ingest.delimiter"] == "-"
 
