@@ -132,10 +132,15 @@ def _quotes(text: str, delimiter: str) -> list[str]:
 
 
 def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
+    """How quotes may be written inside of quotes.
+
+    A backslash before one delimiter proves nothing: that may be the end of a folder's name in a record with one field
+    too many, which is set aside where a row would have two of its fields made one.
+    """
     if not quote:
         return ["none"]
-    escaped = [f"\\{mark}" for mark in (quote, delimiter) if mark]
-    return ["double", "backslash"] if any(mark in text for mark in escaped) else ["double"]
+    is_escape = f"\\{quote}" in text or (delimiter != "" and text.count(f"\\{delimiter}") > 1)
+    return ["double", "backslash"] if is_escape else ["double"]
 
 
 def _shown(readings: Sequence[Reading], best: Reading) -> Reading:

@@ -171,6 +171,11 @@ def test_a_path_that_ends_with_a_backslash_escapes_nothing(file: Path) -> None:
     assert judged(file, "id,path,z\n" + rows).escape == "double"
 
 
+def test_a_path_in_a_record_with_a_field_too_many_escapes_nothing(file: Path) -> None:
+    text = "n;path;place\n1;a;x\n2;C:\\data\\;y;more\n3;b;z\n"
+    assert judged(file, text).escape == "double"
+
+
 def test_a_backslash_escapes_a_delimiter_outside_quotes(file: Path) -> None:
     rows = "".join(f"{number},Smith\\, Ann,x\n{number},Ben,y\n" for number in range(9))
     dialect = judged(file, "id,name,z\n" + rows)
