@@ -4,6 +4,7 @@ A style scores p² · (w-1)/w · t² · prior: p is the share of records that ha
 like one value each. One column counts 0.3 in place of (w-1)/w.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,8 @@ _SYMBOLS = re.compile(r"[|~^#@&*!;:<>]{2,4}")
 
 _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
+_OTHERS = {quote: tuple(other for other in _QUOTES if other != quote) for quote in (*_QUOTES, "")}
+_CUT_LOSS = 1.0
 _PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
 _STRAY_RECORDS_MIN = 3
 _STRAY_FACTOR = 5
@@ -225,8 +228,18 @@ def _plausible(rows: Sequence[Sequence[str]], style: Style) -> float:
             if worth is None:
                 worth = known[cell] = _worth(cell, splitter)
             total += worth
+        total -= _CUT_LOSS * _cuts(row, style.quote)
         cells += len(row)
-    return total / cells
+    return max(0.0, total) / cells
+
+
+def _cuts(row: Sequence[str], quote: str) -> int:
+    """How often a cell opens with a quote of another kind that the next one closes: what divides them lies inside."""
+    return sum(
+        one[:1] in _OTHERS.get(quote, _QUOTES) and one[-1:] != one[:1] and two[-1:] == one[:1] and two[:1] != one[:1]
+        for one, two in itertools.pairwise(row)
+        if one and two
+    )
 
 
 def _worth(cell: str, splitter: Splitter) -> float:

@@ -161,6 +161,12 @@ def test_what_could_not_be_decoded_tells_nothing_of_the_delimiter(file: Path) ->
         assert judged(file, "Größe in m²;;Länge\n".encode() + damaged + rows).delimiter == delimiter
 
 
+def test_a_decimal_comma_between_apostrophes_divides_nothing(file: Path) -> None:
+    text = "'Wert'::'Tag'\n" + "".join(f"'{number}.589,7'::'10/10/2009'\n" for number in range(1, 8)) + "'9,5'\n" * 3
+    dialect = judged(file, text)
+    assert (dialect.delimiter, dialect.quote, dialect.header) == ("::", "'", ("Wert", "Tag"))
+
+
 def test_apostrophes_are_no_quotes(file: Path) -> None:
     rows = "".join(f"{number},O'Neil's,'t Hooft\n" for number in range(9))
     assert judged(file, "id,name,other\n" + rows).quote == '"'
