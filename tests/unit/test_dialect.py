@@ -162,9 +162,10 @@ def test_what_could_not_be_decoded_tells_nothing_of_the_delimiter(file: Path) ->
 
 
 def test_a_decimal_comma_between_apostrophes_divides_nothing(file: Path) -> None:
-    text = "'Wert'::'Tag'\n" + "".join(f"'{number}.589,7'::'10/10/2009'\n" for number in range(1, 8)) + "'9,5'\n" * 3
+    text = "Table 12411-0001\n'a\nb'::'a, b'\n'4.589,7'\n"
+    text += "".join(f"'{number}.589,7'::'10/10/2009'\n" for number in range(1, 8)) + "(c) Statistical Office\nEnd\n"
     dialect = judged(file, text)
-    assert (dialect.delimiter, dialect.quote, dialect.header) == ("::", "'", ("Wert", "Tag"))
+    assert (dialect.delimiter, dialect.quote, dialect.header) == ("::", "'", ("a\nb", "a, b"))
 
 
 def test_apostrophes_are_no_quotes(file: Path) -> None:
