@@ -163,7 +163,8 @@ def test_what_could_not_be_decoded_tells_nothing_of_the_delimiter(file: Path) ->
 
 def test_a_decimal_comma_between_apostrophes_divides_nothing(file: Path) -> None:
     text = "Table 12411-0001\n'a\nb'::'a, b'\n'4.589,7'\n"
-    text += "".join(f"'{number}.589,7'::'10/10/2009'\n" for number in range(1, 8)) + "(c) Statistical Office\nEnd\n"
+    text += "".join(f"'{number}.589,7'::'10/10/2009'\n" for number in range(1, 8))
+    text += "(c) Statistical Office\nSource: Survey\nEnd of file\n\n''::'x'::'a, b'::'y'\n'no'::'z'::'2009M10'::'1'"
     dialect = judged(file, text)
     assert (dialect.delimiter, dialect.quote, dialect.header) == ("::", "'", ("a\nb", "a, b"))
 
