@@ -10,6 +10,7 @@ from lake.promote.declare import Job
 from lake.promote.digest import of_files
 
 NOTHING_NEW = "nothing new"
+REDONE = "a part of it was made anew by itself"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,14 @@ def why_run(job: Job, own: State | None, sources: Mapping[TableName, State]) -> 
         return "its published version was not made by a job"
     if own.metadata["code"] != job.code:
         return "the job's code changed"
-    read: Mapping[str, Any] = own.metadata.get("sources", {})
+    if own.metadata.get("redone"):
+        # Also where its sources are again as they were before that.
+        return REDONE
+    return _what_is_new(job, own.metadata.get("sources", {}), sources)
+
+
+def _what_is_new(job: Job, read: Mapping[str, Any], sources: Mapping[TableName, State]) -> str | None:
+    """The first source that is another one than was read."""
     for name in job.sources:
         before, now = read.get(str(name)), sources[name]
         if before is None:

@@ -14,7 +14,7 @@ import polars as pl
 from catalog.errors import NotFound, UsageError
 from catalog.tables import DataFile, Snapshot, Tables, difference
 from catalog.zones import TableName
-from lake.promote.change import state_of
+from lake.promote.change import REDONE, state_of
 from lake.promote.declare import Job, Mode
 from lake.promote.dependence import dependences
 from lake.promote.dependent import ByKey, ByRow, Whole
@@ -142,7 +142,7 @@ def _why_whole(job: Job, pin: Snapshot, options: RunOptions) -> str:
         ("mode replace", job.mode is Mode.REPLACE),
         ("the job's code changed", told.get("code") != job.code),
         ("the job's mode or key changed", (told.get("mode"), told.get("key")) != (str(job.mode), list(job.key))),
-        ("a part of it was made anew by itself", bool(told.get("redone"))),
+        (REDONE, bool(told.get("redone"))),
     )
     return next((reason for reason, holds in reasons if holds), "")
 

@@ -120,6 +120,8 @@ def _cancelled(
 def _by_group(order: Order, ground: Ground, halves: _Halves, increment: Increment) -> tuple[Applied, Found]:
     """The rows of touched keys, or partitions, in the place of those that the table has of them."""
     bench, job, group, schema = order.bench, order.bench.job, _group(order), ground.pin.schema
+    if increment.is_redone:
+        _require_agreement(order, halves, group)
     # What a later stage takes back is no news.
     new = [
         _without(order, rows, [each for at, each in halves.old.items() if at > number], group)
@@ -133,9 +135,9 @@ def _by_group(order: Order, ground: Ground, halves: _Halves, increment: Incremen
         if job.mode in HISTORIES:
             refuse(job, found)
         table = bench.keep(shape(job, rows.drop(job.origin), bench.room))
-    touched = [*halves.old.values(), *(halves.new.values() if increment.is_redone else ())]
-    if touched:
-        there = standing(ground, _distinct(order, pl.concat([rows.select(group) for rows in touched])), group)
+    if halves.old:
+        touched = pl.concat([rows.select(group) for rows in halves.old.values()])
+        there = standing(ground, _distinct(order, touched), group)
     if not increment.is_redone:
         _require_there(order, halves, there, group)
     return apply(ground, table, there), found
@@ -157,6 +159,22 @@ def _require_there(order: Order, halves: _Halves, there: pl.LazyFrame, group: li
     expected = count_rows(shape(job, pl.concat(first).drop(job.origin), room)) if first else 0
     if expected != (counted := count_rows(there)):
         raise OutOfStep(f"it has {counted:,} rows where its sources made {expected:,} before")
+
+
+def _require_agreement(order: Order, halves: _Halves, group: list[str]) -> None:
+    """Raises `OutOfStep` where a later stage takes back other rows of a group than an earlier one has made.
+
+    So it is with a key that two sources have: the later stage takes back its own row, and not that of the other.
+    """
+    for number, rows in halves.new.items():
+        made = rows
+        for later in (each for at, each in halves.old.items() if at > number):
+            left = _without(order, made, [later], group)
+            mine = _without(order, made, [left], group)
+            its = _without(order, later, [_without(order, later, [made], group)], group)
+            if count_rows(balance(mine, its, order.bench.room)):
+                raise OutOfStep("several sources make rows of one key")
+            made = left
 
 
 def _by_row(order: Order, ground: Ground, halves: _Halves, increment: Increment) -> tuple[Applied, Found]:

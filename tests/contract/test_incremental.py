@@ -12,9 +12,10 @@ import pytest
 
 from catalog.errors import DataRefused, ExpectationFailed, UsageError
 from catalog.objects import Endpoint, ObjectStore
-from catalog.tables import Snapshot
+from catalog.tables import Change, Snapshot
 from catalog.zones import TableName
 from lake import Source, expect
+from lake.promote.change import state_of, why_run
 from lake.promote.declare import Job, Query
 from lake.promote.dependent import Dependence, by_key, by_row, whole
 from lake.promote.outcome import Outcome, RunOptions
@@ -314,6 +315,49 @@ def test_rows_that_came_since_a_date_are_made_anew(line: Line) -> None:
     assert line.rows() == [("a", 1), ("b", 2), ("c", 2)]
     with pytest.raises(UsageError, match="mode append"):
         line.run(job("append", by_row()), since=days[1])
+
+
+def test_rows_made_anew_since_a_date_hide_no_key_that_comes_again(line: Line) -> None:
+    made = job("upsert", by_row(), key=["k"])
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 5)]
+    line.land({"k": ["a", "b"], "v": [1, 2], "_ingested_at": [days[0]] * 2})
+    line.run(made)
+    line.land({"k": ["a"], "v": [9], "_ingested_at": days[1:]})
+    with pytest.raises(ExpectationFailed, match="key k: 1 value comes more than once"):
+        line.run(made, since=days[1])
+
+
+def test_a_key_that_goes_from_one_source_to_another_stays_while_rows_are_made_anew(line: Line) -> None:
+    @declared("silver.made", mode="upsert", key=["k"])
+    def union(rows: Source["bronze.rows"], more: Source["bronze.more"]) -> pl.LazyFrame:
+        return pl.concat([rows, more])
+
+    made = replace(union, code="1")
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 5)]
+    line.land({"k": ["a"], "v": [1], "_ingested_at": days[:1]})
+    more = {"k": ["k", "z"], "v": [2, 3], "_ingested_at": [days[0]] * 2}
+    line.lake.land_frame("bronze.more", pl.LazyFrame(more))
+    line.run(made)
+    line.land({"k": ["k"], "v": [7], "_ingested_at": days[1:]})
+    line.lake.land_frame("bronze.more", pl.LazyFrame(more).filter(k="z"), replace=True)
+    assert line.run(made, since=days[1]).how.endswith("but several sources make rows of one key")
+    assert [row[:2] for row in line.rows()] == [("a", 1), ("k", 7), ("z", 3)]
+
+
+def test_a_part_made_anew_of_rows_that_are_withdrawn_again_goes(line: Line) -> None:
+    """The sources are then what the table's progress says, and its rows are not."""
+    made = job("partition", by_key("g"), partition_by=["g"])
+    before = line.land({"g": ["x", "y"], "v": [1, 3]})
+    line.run(made)
+    after = line.land({"g": ["x"], "v": [66]})
+    line.run(made, partition={"g": "x"})
+    gone = [file for file in after.files if file not in before.files]
+    head = line.lake.tables.commit(Change(after.name, "withdrawn", after, after.schema, remove=gone))
+    assert line.pin is not None
+    reason = "a part of it was made anew by itself"
+    assert why_run(made, state_of(line.pin), {head.name: state_of(head)}) == reason
+    assert line.run(made).how == f"whole: {reason}"
+    assert line.rows() == [("x", 1), ("y", 3)]
 
 
 def test_one_partition_is_made_anew_by_itself_and_the_next_run_catches_up(line: Line) -> None:
