@@ -14,6 +14,7 @@ Neither depends on how values are put into classes, as the population stability 
 that grows with the number of rows, as the statistic of a test does.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -147,7 +148,8 @@ def _cumulation(column: pl.LazyFrame, last: Mapping[str, Any]) -> dict[str, Any]
     """How many values are up to each of some, and the distance from the last version at those of it."""
     (name,) = column.collect_schema()
     value = pl.col(name)
-    sample = _sample(column).drop_nulls().to_series().sort()
+    # What is kept must be JSON, which knows no infinity: it is beyond the greatest number.
+    sample = _sample(column).drop_nulls().to_series().clip(-sys.float_info.max, sys.float_info.max).sort()
     places = sorted({round(number * (len(sample) - 1) / (CUTS_MAX - 1)) for number in range(CUTS_MAX)})
     cuts = list(dict.fromkeys(sample.gather(places).to_list())) if len(sample) else []
     old_cuts: Sequence[float] = last.get("cuts", [])

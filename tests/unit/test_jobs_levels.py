@@ -117,6 +117,16 @@ def test_a_rule_that_fails_refuses_the_table_and_one_that_warns_does_not() -> No
                 refuse(job, found)
 
 
+def test_infinities_are_kept_as_the_greatest_numbers() -> None:
+    """JSON has none, and a version whose measures are no JSON cannot be committed."""
+    job = made(expect.drift("n", 0.1))
+    first = {"n": [float("-inf"), 0.0, float("inf"), float("inf")]}
+    kept = measures(job, pl.LazyFrame(first), {})
+    assert json.loads(json.dumps(kept, allow_nan=False))["drift"]["n"]["up_to"] == [1, 2, 2]
+    assert measured(job, first, kept)["drift"]["n"]["distance"] == 0
+    assert measured(job, {"n": [0.0, 0.0, 0.0, float("inf")]}, kept)["drift"]["n"]["distance"] == 0.25
+
+
 def test_the_first_version_drifts_from_nothing() -> None:
     job = made(expect.drift("n", 0.1))
     assert messages(job, {"n": [1, 2]}) == [""]
