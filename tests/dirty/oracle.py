@@ -216,7 +216,7 @@ class _Comparison:
 
     def _check_header(self) -> None:
         expected = self.written.table.names if self.written.table.head else None
-        if expected is None or self.got.header in {tuple(cells) for cells in self._recoded(expected)}:
+        if expected is None or self.got.header in self._spaced({tuple(cells) for cells in self._recoded(expected)}):
             return
         if not self.got.said:
             raise Broken(f"the header is {self.got.header}, not {expected}, and nothing says so")
@@ -231,9 +231,13 @@ class _Comparison:
             accepted |= set(self._recoded((piece.text,)))
         if piece.damage or piece.cells is None:
             accepted |= self._as_they_stand(piece.text)
-        if self.written.writing.delimiter == ", ":
-            accepted |= {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in accepted}
-        return accepted
+        return self._spaced(accepted)
+
+    def _spaced(self, rows: set[Cells]) -> set[Cells]:
+        """The rows, also with the spaces that are left of a comma and a space where the comma alone divides."""
+        if self.written.writing.delimiter != ", ":
+            return rows
+        return rows | {(cells[0], *(f" {cell}" for cell in cells[1:])) for cells in rows}
 
     def _is_raw(self, row: Cells, piece: Piece) -> bool:
         """Whether a row is a piece with bad bytes, read in a code page that was named, in which they are letters."""
