@@ -206,7 +206,9 @@ def _of_table(order: Order, ground: Ground, applied: Applied) -> Found:
         near = reach_of(values, columns).files(applied.files) if count_rows(values) else []
         size = bulk(values)
         passes = ground.room.passes(size.rows, size.width)
-        rows = matching(ground.scan(near).select(columns), values, columns, "semi", ground.room, passes)
+        # Rules go through the rows several times, the store is read once.
+        held = matching(ground.scan(near).select(columns), values, columns, "semi", ground.room, passes)
+        rows = ground.room.keep(held)
         found += assess(rows, [rule], order.lookups, ground.room)
     return tuple(found)
 

@@ -244,6 +244,18 @@ def test_a_key_that_comes_again_is_refused_by_the_rows_that_are_there(line: Line
     assert line.rows() == [("a", 1), ("b", 2)]
 
 
+def test_for_a_key_the_rows_that_are_there_are_read_once(fast_proxy: Proxy, tmp_path: Path) -> None:
+    line = Line(fast_proxy.endpoint, tmp_path)
+    keep = job("upsert", by_row(), key=["k"])
+    line.land({"k": [1, 3]})
+    line.run(keep)
+    (there,) = line.files()
+    line.land({"k": [2]})
+    fast_proxy.log.clear()
+    line.run(keep)
+    assert [read.method for read in fast_proxy.log if there in read.target].count("GET") == 2, "footer and column"
+
+
 def test_a_table_that_lacks_what_should_go_is_made_whole(line: Line) -> None:
     """Its rows were made in another way than the job makes them now, and its code does not tell."""
     line.land({"k": ["a", "b"]})
@@ -345,7 +357,6 @@ def test_a_key_that_goes_from_one_source_to_another_stays_while_rows_are_made_an
 
 
 def test_a_part_made_anew_of_rows_that_are_withdrawn_again_goes(line: Line) -> None:
-    """The sources are then what the table's progress says, and its rows are not."""
     made = job("partition", by_key("g"), partition_by=["g"])
     before = line.land({"g": ["x", "y"], "v": [1, 3]})
     line.run(made)
@@ -353,9 +364,8 @@ def test_a_part_made_anew_of_rows_that_are_withdrawn_again_goes(line: Line) -> N
     line.run(made, partition={"g": "x"})
     gone = [file for file in after.files if file not in before.files]
     head = line.lake.tables.commit(Change(after.name, "withdrawn", after, after.schema, remove=gone))
-    assert line.pin is not None
     reason = "a part of it was made anew by itself"
-    assert why_run(made, state_of(line.pin), {head.name: state_of(head)}) == reason
+    assert why_run(made, state_of(line.pin), {head.name: state_of(head)}) == reason  # type: ignore[arg-type]
     assert line.run(made).how == f"whole: {reason}"
     assert line.rows() == [("x", 1), ("y", 3)]
 
