@@ -22,6 +22,8 @@ from lake.archive import Entry, raw_file, save_raw
 from lake.columns import columns as search_columns
 from lake.deliveries import USED
 from lake.deliveries import deliveries as expected_deliveries
+from lake.diff import EXAMPLES, Found
+from lake.diff import diff as diff_table
 from lake.drop import Dropped, LeftOut
 from lake.drop import drop as drop_files
 from lake.promote.outcome import HABIT, RunOptions
@@ -218,6 +220,10 @@ class Lake(Workspace):
     def plan(self, tables: Sequence[str] = ()) -> tuple[Mapping[str, int], list[Step]]:
         """What a run would do, and why, as `lake.run.plan` does: the twin of ``lake plan``."""
         return plan_jobs(self, tables)
+
+    def diff(self, table: str, limit: int = EXAMPLES, told: Told = lambda _: None) -> Found:
+        """What a run would change in a table's rows, as `lake.diff.diff` finds it: the twin of ``lake plan --diff``."""
+        return diff_table(self, table, limit, told)
 
 
 def open_lake(project: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Lake:

@@ -46,15 +46,15 @@ def run(
     """
     options = replace(options, tables=tuple(names))
     with recorded(lake, "run" if ingests else "promote", names) as record:
-        require_applicable(_chosen(lake, names), options)
+        require_applicable(chosen(lake, names), options)
         require_safe(lake)
         record.begin()
         heard = record.hearing(told)
         batches = _taken_in(lake, record.signature, (), heard) if ingests else ()
 
         def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
-            with _pool(lake, record.signature.run, options, heard) as pool:
-                return tuple(promote(_chosen(lake, names), base, bronze, pool, heard, options))
+            with pool_of(lake, record.signature.run, options, heard) as pool:
+                return tuple(promote(chosen(lake, names), base, bronze, pool, heard, options))
 
         message = _message(batches)
         return publish(lake, record, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
@@ -86,12 +86,12 @@ def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int],
     }
     waiting = {dataset: sum(not d.is_withdrawn for d in deliveries) for dataset, deliveries in found.items()}
     bronze = read_heads(lake.store).bronze
-    with _pool(lake, "plan", HABIT, lambda _: None) as pool:
-        return waiting, look_ahead(_chosen(lake, names), lake.log.head(), bronze, pool, changing)
+    with pool_of(lake, "plan", HABIT, lambda _: None) as pool:
+        return waiting, look_ahead(chosen(lake, names), lake.log.head(), bronze, pool, changing)
 
 
-def _chosen(lake: Workspace, names: Sequence[str]) -> list[Job]:
-    """The project's jobs, or those of some tables and of what these are made from."""
+def chosen(lake: Workspace, names: Sequence[str]) -> list[Job]:
+    """The project's jobs, or those of some tables and of what these are made from. Raises `NotFound`, `UsageError`."""
     expected = _expected(lake)
     jobs = find_jobs(lake.settings.project, expected, _automatic(lake, expected))
     return select(jobs, names) if names else jobs
@@ -135,7 +135,7 @@ def _require_known(lake: Workspace, datasets: Sequence[str]) -> None:
 
 
 @contextmanager
-def _pool(lake: Workspace, identity: str, options: RunOptions, told: Told) -> Iterator[Pool]:
+def pool_of(lake: Workspace, identity: str, options: RunOptions, told: Told) -> Iterator[Pool]:
     """The workers that do the jobs; they and their scratch folder are gone afterwards."""
     settings, cache = lake.settings, cache_of(lake.settings)
     with scratch_folder(settings.state) as scratch:

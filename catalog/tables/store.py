@@ -29,12 +29,14 @@ FILE_MEMORY_BYTES = 512 * 1024**2
 class Tables:
     """All Delta tables of one lake; the only way to read or write them.
 
-    Snapshots are values: nothing is read from the store again once a table is opened, except its rows.
+    Snapshots are values: nothing is read from the store again once a table is opened, except its rows. The names of
+    the files that it writes begin with ``stem``.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, stem: str = "part") -> None:
         self.objects = objects
         self.endpoint = objects.endpoint
+        self._stem = stem
 
     def open(self, name: TableName, version: int | None = None) -> Snapshot | None:
         """The table at a version, or at its head; None where there is no such table.
@@ -57,7 +59,7 @@ class Tables:
         Rows that differ in a column of ``apart`` are in different files. Runs the frame in the streaming engine; no
         file where there are no rows. Raises `StoreError`, `DataRefused`, and what the frame itself raises.
         """
-        stem, written = f"part-{uuid.uuid4().hex}", list[tuple[str, int]]()
+        stem, written = f"{self._stem}-{uuid.uuid4().hex}", list[tuple[str, int]]()
         numbers = itertools.count()
         target = pl.PartitionBy(
             folder_uri(self.endpoint, name),
@@ -81,7 +83,7 @@ class Tables:
 
     def upload(self, name: TableName, path: Path) -> DataFile:
         """Take a local Parquet file into the table's folder, under a new name. Raises `DataRefused`, `StoreError`."""
-        target = f"part-{uuid.uuid4().hex}-00000.parquet"
+        target = f"{self._stem}-{uuid.uuid4().hex}-00000.parquet"
         self.objects.put_file(name.zone, f"{name.path}/{target}", path)
         return self._describe(name, target, path.stat().st_size)
 

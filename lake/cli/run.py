@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
-from catalog.errors import UsageError
+from catalog.errors import ExitCode, UsageError
+from lake.cli.diff import show_diffs
 from lake.cli.progress import progress
 from lake.cli.report import counted, exit_code, say
+from lake.diff import EXAMPLES
 from lake.promote.outcome import RunOptions
 from lake.promote.plan import Step
 from lake.publication import RunResult
@@ -76,8 +78,13 @@ def promote(project: Path | None, /, tables: tuple[str, ...], **given: Any) -> i
 
 @click.command()
 @click.argument("tables", nargs=-1)
+@click.option("--diff", "is_diff", is_flag=True, help="Make TABLES, show which rows would change, publish nothing.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=EXAMPLES, show_default=True, help="With --diff: so many of each kind."
+)
+@click.option("--format", "form", type=click.Choice(["table", "jsonl"]), default="table", help="With --diff.")
 @click.pass_obj
-def plan(project: Path | None, tables: tuple[str, ...]) -> None:
+def plan(project: Path | None, tables: tuple[str, ...], is_diff: bool, limit: int, form: str) -> int:
     """Say what a run would do, and why; changes nothing.
 
     \b
@@ -86,7 +93,18 @@ def plan(project: Path | None, tables: tuple[str, ...]) -> None:
               by row of bronze.flights; reads 27,004 rows, 1.2 MB
               columns: + tailnum String
       skip  gold.delays      nothing new
+
+    With --diff the job of each of TABLES is run, on its sources as they are now, and the table that it makes is
+    compared with the published one: rows added, removed and changed (by key, where it has one), rows that would be set
+    aside, columns, warnings. Nothing is published or kept. In Python: lake.open().diff("silver.flights").
+
+    Exit code 1: with --diff, a job failed or a promise was broken, so that a run would not publish the table.
     """
+    if is_diff:
+        if not tables:
+            raise UsageError("--diff needs the names of tables", next="lake plan --diff silver.flights")
+        with _interruptible():
+            return show_diffs(open_lake(project), tables, limit, form)
     waiting, steps = plan_run(open_lake(project), tables)
     for dataset, files in waiting.items():
         if files:
@@ -95,6 +113,7 @@ def plan(project: Path | None, tables: tuple[str, ...]) -> None:
         click.echo("\n".join(_lines(step)))
     if not steps and not any(waiting.values()):
         say("nothing waits in landing, and there are no jobs in jobs/")
+    return int(ExitCode.OK)
 
 
 def report(result: RunResult) -> int:

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 from catalog.errors import AccessRefused, Conflict, JobFailed, LakeError, StoreError
 from catalog.tables import Tables
 from catalog.zones import TableName
+from lake.promote.compare import Difference, discard
 from lake.promote.hand import Hand, Lost
 from lake.promote.outcome import Outcome, error_from_dict
 from lake.promote.preview import Ahead, Preview
@@ -115,23 +117,44 @@ class Pool:
         Raises `StoreError`, `UsageError`.
         """
         asked = [{**request(ahead), "changing": [str(name) for name in ahead.changing]} for ahead in jobs]
-        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, PREVIEW_SECONDS_MAX)
-        if answer is None:
+        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, None, PREVIEW_SECONDS_MAX)
+        if isinstance(answer, Lost):
             return {}
         if "error" in answer:
             raise error_from_dict(answer["error"])
         return {TableName.parse(name): Preview.from_dict(told) for name, told in answer["previews"].items()}
 
-    def _ask(self, asked: Mapping[str, Any], seconds_max: float) -> dict[str, Any] | None:
-        """One request, and its answer; None where the worker went, or was made to go."""
+    def compare(self, work: Work, limit: int) -> Difference:
+        """Make the version that a job would make, compare it with the published one, and delete it; nothing is
+        committed.
+
+        Raises what the job, its rules and the store raise.
+        """
+        job, stem = work.job, f"diff-{uuid4().hex}"
+        asked = {"kind": "compare", "reason": work.reason, "stem": stem, "limit": limit, **request(work)}
+        try:
+            answer = self._ask(asked, job.table, job.timeout_seconds or self._site.seconds_max)
+        finally:
+            discard(self.tables.objects, job.table, stem)
+        if isinstance(answer, Lost):
+            raise JobFailed(f"{job.table}: {answer.what} ({job.where})", next=answer.next)
+        if "error" in answer:
+            raise error_from_dict(answer["error"])
+        return Difference.load(answer["difference"], Path(answer["folder"]))
+
+    def _ask(self, asked: Mapping[str, Any], table: TableName | None, seconds_max: float) -> dict[str, Any] | Lost:
+        """One request, and its answer; a worker that went, or was made to go, has ended by then."""
         hand = self._idle()
-        hand.begin(asked, None, self._site.memory_gb, seconds_max)
-        while (found := hand.look()) is None:
-            self._selector.select(_TICK_SECONDS)
+        try:
+            hand.begin(asked, table, self._site.memory_gb, seconds_max)
+            while (found := hand.look()) is None:
+                self._selector.select(_TICK_SECONDS)
+        except BaseException:
+            self._fire(hand)
+            raise
         hand.rest()
         if isinstance(found, Lost):
             self._fire(hand)
-            return None
         return found
 
     def begin(self, work: Work) -> None:

@@ -85,7 +85,7 @@ def _preview(ahead: Ahead, known: dict[TableName, pl.Schema], tables: Tables, *,
             known[job.table] = seen
         if only_errors:
             return Preview()
-        columns = _differences(ahead.pin.schema, seen) if ahead.pin is not None and seen is not None else ()
+        columns = differences(ahead.pin.schema, seen) if ahead.pin is not None and seen is not None else ()
         return Preview(*_amount(ahead, schemas, tables), columns)
     except DataRefused as error:
         return Preview(error=error)
@@ -133,10 +133,10 @@ def _amount(ahead: Ahead, schemas: Mapping[TableName, pl.Schema], tables: Tables
     return found.how, sum(each.rows for each in read), sum(each.size_bytes for each in read)
 
 
-def _differences(old: pl.Schema, new: pl.Schema) -> tuple[str, ...]:
+def differences(old: pl.Schema, new: pl.Schema) -> tuple[str, ...]:
     """What becomes of the columns, in words.
 
-    >>> _differences(pl.Schema({"a": pl.Int64, "b": pl.String}), pl.Schema({"a": pl.Float64, "c": pl.Date}))
+    >>> differences(pl.Schema({"a": pl.Int64, "b": pl.String}), pl.Schema({"a": pl.Float64, "c": pl.Date}))
     ('+ c Date', '- b String', 'a Int64 -> Float64')
     """
     return (

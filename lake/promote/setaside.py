@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
@@ -60,16 +61,17 @@ def carry(bench: Bench, operation: str, told: Told | None, come: pl.LazyFrame, g
     room = bench.room
     if not count_rows(balance(come, gone, room)):
         return told
-    rejects = balance(pl.concat([_fetched(bench, told), come]), gone, room)
+    rejects = balance(pl.concat([fetched(bench, told), come]), gone, room)
     if count_rows(less(rejects)):
         raise OutOfStep("its rejects lack rows that should go")
     kept = room.keep(more(rejects))
     return put(bench, operation, kept, count_rows(kept))
 
 
-def _fetched(bench: Bench, told: Told | None) -> pl.LazyFrame:
+def fetched(bench: Bench, told: Told | None) -> pl.LazyFrame:
+    """The rows that a version says it set aside, in columns as `RECORD`. Raises `StoreError`."""
     if told is None:
         return pl.LazyFrame(schema=RECORD)
-    path = bench.folder / "rejects-before.parquet"
+    path = bench.folder / f"rejects-{uuid4().hex}.parquet"
     bench.desk.objects.fetch(Zone.CATALOG, told["key"], path)
     return pl.scan_parquet(path, glob=False).select(list(RECORD))

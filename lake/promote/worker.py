@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,7 @@ from catalog.zones import TableName
 from lake.filecache import FileCache
 from lake.machine import machine_error
 from lake.promote.automatic import automatic_job
+from lake.promote.compare import compare
 from lake.promote.declare import Job
 from lake.promote.desk import Desk
 from lake.promote.find import read_jobs
@@ -88,6 +90,16 @@ class _Session:
             outcome, _ = Task(job, inputs, pin, desk).run(request["reason"], RunOptions.from_dict(request["options"]))
         return {"outcome": outcome.to_dict()}
 
+    def compare(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the version to be, under names that tell it is none, and compare it with the published one."""
+        stem = str(request["stem"])
+        folder = self._folder / stem
+        folder.mkdir(parents=True)
+        with self._desk(float(request["memory_gb"])) as desk:
+            trial = replace(desk, tables=Tables(self._objects, stem), run=stem)
+            found = compare(Task(*self._read(request), trial), request["reason"], int(request["limit"]))
+        return {"difference": found.save(folder), "folder": str(folder)}
+
     def preview(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Look ahead at some jobs."""
         jobs = []
@@ -127,7 +139,7 @@ class _Session:
 def _answer(session: _Session, request: Mapping[str, Any]) -> dict[str, Any]:
     """Do what is asked; whatever it raises is told of."""
     try:
-        return {"job": session.job, "preview": session.preview}[request["kind"]](request)
+        return {"job": session.job, "compare": session.compare, "preview": session.preview}[request["kind"]](request)
     except LakeError as error:
         return {"error": error_to_dict(error)}
     except BaseException as error:  # noqa: BLE001 - a fault of the lake's own; one job's, in any case
