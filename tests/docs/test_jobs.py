@@ -34,7 +34,7 @@ def test_the_page_s_jobs_give_what_the_page_shows(fast_endpoint: Endpoint, tmp_p
         else:
             assert (language, said) == ("text", text), "every block is a file, commands, or what they say"
             said, shown = "", shown + 1
-    assert (said, shown) == ("", 7)
+    assert (said, shown) == ("", 8)
     assert "1 value is absent from silver.shops: C (1 row)" in talk
 
 
