@@ -6,7 +6,9 @@ import polars as pl
 
 from catalog.errors import UsageError
 from catalog.tables import Snapshot, difference
+from lake.promote.account import count_rows
 from lake.promote.apply import Ground, OutOfStep, apply
+from lake.promote.casts import as_type, cast
 from lake.promote.check import judge
 from lake.promote.declare import Job, Mode
 from lake.promote.desk import View
@@ -28,15 +30,16 @@ def make_again(order: Order, pin: Snapshot, values: Mapping[str, str]) -> Made:
     verdict = judge(job, rows, order.lookups, bench.room)
     if differs := difference(pin.schema, verdict.accepted.collect_schema()):
         raise UsageError(f"{job.table}: its columns change ({differs}), in all of its rows", next=_WHOLE)
-    meant = pl.all_horizontal(pl.col(name).cast(pl.String) == text for name, text in values.items())
+    meant = rows_of(pin.schema, values)
     new, old = (bench.keep(frame.filter(meant)) for frame in (verdict.accepted, pin.scan()))
+    are_there = count_rows(new) or count_rows(old)
     try:
         applied = apply(Ground(bench.desk.tables, job, pin, bench.room), new, old)
     except OutOfStep as error:
         raise UsageError(f"{job.table}: a part of it cannot be written by itself: {error}", next=_WHOLE) from None
     measured, found = weighed(order, applied.files, pin.schema)
     return Made(
-        how=f"the rows of {listed(f'{name}={text}' for name, text in values.items())}",
+        how=f"the rows of {listed(f'{name}={text}' for name, text in values.items())}{'' if are_there else ': none'}",
         files=applied.files,
         schema=pin.schema,
         findings=verdict.findings + found,
@@ -45,6 +48,30 @@ def make_again(order: Order, pin: Snapshot, values: Mapping[str, str]) -> Made:
         read=Read.of(*(order.inputs[name] for name in job.inputs)),
         measured=measured,
     )
+
+
+def rows_of(schema: pl.Schema, values: Mapping[str, str]) -> pl.Expr:
+    """True for a row that has these values, written as in `types`. Raises `UsageError` for a text that is no value.
+
+    >>> rows = pl.LazyFrame({"n": [7, 8]})
+    >>> rows.filter(rows_of(rows.collect_schema(), {"n": "+7"})).collect().rows()
+    [(7,)]
+    """
+    return pl.all_horizontal(
+        pl.col(name) == pl.lit(_value(name, schema[name], text), schema[name]) for name, text in values.items()
+    )
+
+
+def _value(name: str, dtype: pl.DataType, text: str) -> object:
+    if dtype == pl.String:
+        return text
+    value: object = pl.DataFrame({name: [text]}).select(cast(name, as_type(dtype))).item()
+    if value is None:
+        raise UsageError(
+            f"{text!r} is no value of {name}, which is {dtype}",
+            next="write a plain number, true or false, 2026-01-31, or 2026-01-31T12:00:00Z for a time in UTC",
+        )
+    return value
 
 
 def _require_columns(job: Job, values: Mapping[str, str]) -> None:
