@@ -141,16 +141,14 @@ def test_a_taken_port_is_left_to_who_has_it(project: Project) -> None:
 
 @contextmanager
 def _taken(port: int) -> Iterator[None]:
-    """Somebody has the port: this test, or a server of another test process that was faster."""
+    """Somebody has the port: this test, or a server of another test process that was faster and stays."""
     until = time.monotonic() + 10
     while True:
         try:
             held = socket.create_server(("127.0.0.1", port))
         except OSError:
-            # The end of a connection, which is gone soon, or somebody who listens.
-            with socket.socket() as probe:
-                is_listening = probe.connect_ex(("127.0.0.1", port)) == 0
-            if is_listening or time.monotonic() > until:
+            # The end of a connection, or a server that is going.
+            if time.monotonic() > until:
                 yield
                 return
             time.sleep(0.1)
