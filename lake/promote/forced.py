@@ -8,8 +8,6 @@ from lake.promote.declare import Job, Mode
 from lake.promote.names import listed
 from lake.promote.outcome import RunOptions
 
-_BY_KEY = (Mode.UPSERT, Mode.SCD2, Mode.PARTITION)
-
 
 def options_for(job: Job, options: RunOptions) -> RunOptions:
     """The options as they are for one job: of those that name tables, the others are not forced."""
@@ -39,19 +37,21 @@ def require_applicable(jobs: Sequence[Job], options: RunOptions) -> None:
     if len(asked) > 1:
         raise UsageError(f"{listed(asked)} exclude each other", next="give one of them")
     for job in jobs:
-        own = options_for(job, options)
-        if own.since is not None and job.mode not in _BY_KEY:
-            raise UsageError(
-                f"{job.table} is in mode {job.mode}, which has no rows of a time to make anew",
-                next=f"lake run {job.table} --full, or name the tables that are meant",
-            )
-        known = job.partition_by if job.mode is Mode.PARTITION else job.key if job.mode in _BY_KEY else ()
-        for column in own.partition:
-            if column not in known:
-                raise UsageError(
-                    f"{job.table} cannot be made anew by {column}",
-                    next=f"name one of {listed(known)}" if known else f"lake run {job.table} --full",
-                )
+        require_divisible(job, options_for(job, options))
+
+
+def require_divisible(job: Job, options: RunOptions) -> None:
+    """Raises `UsageError` where a part of the job's table is asked for that cannot be made anew by itself."""
+    if options.since is None and not options.partition:
+        return
+    columns = {Mode.PARTITION: job.partition_by, Mode.UPSERT: job.key, Mode.SCD2: job.key}.get(job.mode)
+    if columns is None:
+        raise UsageError(
+            f"{job.table} is in mode {job.mode}, of which no part is made anew by itself",
+            next=f"lake run {job.table} --full, or name the tables that are meant",
+        )
+    if strange := [name for name in options.partition if name not in columns]:
+        raise UsageError(f"{job.table} is not divided by {strange[0]!r}", next=f"name one of {listed(columns)}")
 
 
 def _given(options: RunOptions) -> dict[str, bool]:

@@ -29,9 +29,6 @@ INGESTED_AT = "_ingested_at"
 NAMED_MAX = 8
 """A key of more columns is told by their number."""
 
-SINCE_MODES = {Mode.UPSERT, Mode.SCD2, Mode.PARTITION}
-"""The modes in which rows can be made anew that are there already."""
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -98,13 +95,8 @@ def increment(
 ) -> Increment | Whole:
     """What is new since the pin, or why the table is made whole. Opens the sources' older versions.
 
-    Raises `StoreError`; `UsageError` where ``options`` ask what the job cannot do.
+    Raises `StoreError`; `UsageError` where ``options`` ask for rows since a moment, of sources that tell none.
     """
-    if options.since is not None and job.mode not in SINCE_MODES:
-        raise UsageError(
-            f"{job.table} is in mode {job.mode}, which makes no rows anew since a date",
-            next="make it whole: lake run --full",
-        )
     if pin is None:
         return Whole("never built")
     if reason := _why_whole(job, pin, options):

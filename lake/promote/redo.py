@@ -10,7 +10,6 @@ from lake.promote.account import count_rows
 from lake.promote.apply import Ground, OutOfStep, apply
 from lake.promote.casts import as_type, cast
 from lake.promote.check import judge
-from lake.promote.declare import Job, Mode
 from lake.promote.desk import View
 from lake.promote.make import Made, Order, weighed
 from lake.promote.names import listed
@@ -25,7 +24,6 @@ def make_again(order: Order, pin: Snapshot, values: Mapping[str, str]) -> Made:
     What was set aside stays as it was, since it does not tell of which values it is. Raises as `make_whole`, too.
     """
     bench, job = order.bench, order.bench.job
-    _require_columns(job, values)
     rows = bench.result({name: View.of(order.inputs[name]) for name in job.inputs})
     verdict = judge(job, rows, order.lookups, bench.room)
     if differs := difference(pin.schema, verdict.accepted.collect_schema()):
@@ -72,11 +70,3 @@ def _value(name: str, dtype: pl.DataType, text: str) -> object:
             next="write a plain number, true or false, 2026-01-31, or 2026-01-31T12:00:00Z for a time in UTC",
         )
     return value
-
-
-def _require_columns(job: Job, values: Mapping[str, str]) -> None:
-    columns = {Mode.PARTITION: job.partition_by, Mode.UPSERT: job.key, Mode.SCD2: job.key}.get(job.mode)
-    if columns is None:
-        raise UsageError(f"{job.table} is in mode {job.mode}, of which no part is made by itself", next=_WHOLE)
-    if strange := [name for name in values if name not in columns]:
-        raise UsageError(f"{job.table} is not divided by {strange[0]!r}", next=f"name one of {listed(columns)}")

@@ -16,6 +16,7 @@ from lake.promote.declare import Job
 from lake.promote.dependent import Whole
 from lake.promote.desk import Bench, Desk
 from lake.promote.faults import blaming, machine_faults
+from lake.promote.forced import require_divisible
 from lake.promote.increment import Increment, increment
 from lake.promote.make import Made, Order, make_whole
 from lake.promote.outcome import Outcome, RunOptions
@@ -78,6 +79,7 @@ class Task:
 
     def _make(self, order: Order, options: RunOptions) -> Made:
         job, pin = order.bench.job, self.pin
+        require_divisible(job, options)
         if options.partition and pin is not None:
             return make_again(order, pin, options.partition)
         news = increment(job, self.inputs, pin, self.desk.tables, options)
