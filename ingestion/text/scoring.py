@@ -126,12 +126,13 @@ def _symbols(lines: Sequence[str]) -> list[str]:
 def _quotes(text: str, delimiter: str) -> list[str]:
     """The usual quote, and those that open and close a field somewhere with a text between them."""
     edge = re.escape(delimiter) or r"(?!)"
-    found = []
-    for quote in _QUOTES:
-        inside = r"[^\n]*?" if quote == '"' else rf"[^\n]*?[^\n{quote}][^\n]*?"
-        if quote in text and re.search(rf"(?:^|{edge}){quote}{inside}{quote}(?:{edge}|$)", text, re.MULTILINE):
-            found.append(quote)
-    return found if '"' in found else ['"', *found]
+    first, *others = _QUOTES
+    return [first, *(quote for quote in others if quote in text and _enclosing(quote, edge).search(text))]
+
+
+def _enclosing(quote: str, edge: str) -> re.Pattern[str]:
+    """A field in these quotes: as many as may stand first, then something else, so that nothing is tried twice."""
+    return re.compile(rf"(?:^|{edge}){quote}+[^\n{quote}][^\n]*?{quote}(?:{edge}|$)", re.MULTILINE)
 
 
 def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
