@@ -7,7 +7,7 @@ like one value each. One column counts 0.3 in place of (w-1)/w.
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ingestion.options import ReadOptions
 from ingestion.text.cells import plausibility
@@ -43,8 +43,6 @@ _SYMBOLS = re.compile(r"[|~^#@&*!;:<>]{2,4}")
 
 _SYMBOLS_LINES = 50
 _QUOTES = ('"', "'", "`")
-_OTHERS = {quote: tuple(other for other in _QUOTES if other != quote) for quote in (*_QUOTES, "")}
-_CUT_LOSS = 1.0
 _PRIOR_OF_QUOTE = {'"': 1.0, "'": 0.97, "`": 0.97, "": 0.9}
 _STRAY_RECORDS_MIN = 3
 _STRAY_FACTOR = 5
@@ -217,10 +215,11 @@ def _in_runs(widths: Sequence[int]) -> int:
 
 
 def _plausible(rows: Sequence[Sequence[str]], style: Style) -> float:
-    """How plausible cells are on average; rows are taken from the whole sample."""
+    """How plausible cells are on average, each cut making up for a sound one; rows are taken from the whole sample."""
     splitter = Splitter(style)
     count = max(10, _CELLS_SCORED_MAX // len(rows[0]))
     step = max(1, len(rows) // count)
+    others = [quote for quote in _QUOTES if quote != style.quote]
     known: dict[str, float] = {}
     total = cells = 0.0
     for row in rows[::step]:
@@ -229,17 +228,15 @@ def _plausible(rows: Sequence[Sequence[str]], style: Style) -> float:
             if worth is None:
                 worth = known[cell] = _worth(cell, splitter)
             total += worth
-        total -= _CUT_LOSS * _cuts(row, style.quote)
+        total -= _cuts(row, others)
         cells += len(row)
     return max(0.0, total) / cells
 
 
-def _cuts(row: Sequence[str], quote: str) -> int:
-    """How often a cell opens with a quote of another kind that the next one closes: what divides them lies inside."""
+def _cuts(row: Sequence[str], quotes: Collection[str]) -> int:
+    """How often a cell opens with a quote that only the next one closes: what divides them lies inside."""
     return sum(
-        one[:1] in _OTHERS.get(quote, _QUOTES) and one[-1:] != one[:1] and two[-1:] == one[:1] and two[:1] != one[:1]
-        for one, two in itertools.pairwise(row)
-        if one and two
+        one[:1] in quotes and one[-1] != one[0] and two[-1:] == one[0] != two[0] for one, two in itertools.pairwise(row)
     )
 
 
