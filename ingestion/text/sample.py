@@ -167,12 +167,12 @@ class Reading:
         self.width = _modal(records) if width is None else width
         self.records = self._given_back(records)
 
-    @property
+    @cached_property
     def malformed(self) -> int:
         """How many records have no cells."""
         return sum(not record.cells for record in self.records)
 
-    @property
+    @cached_property
     def usual(self) -> list[Sequence[str]]:
         """The cells of the records of the usual width, damaged bytes aside where that leaves some."""
         usual = [record for record in self.records if len(record.cells) == self.width]
