@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,11 @@ from catalog.errors import NotFound, StoreError, UsageError
 from catalog.objects import Endpoint
 from catalog.zones import Zone
 from lake import Lake
-from tests.support.projects import lake_command, project_on
+from tests.support.projects import Command, commands_in, project_on
 
 PRICES = 'Region;Month;Index\nNorth;2026-01;1,5\n"South\nWest";2026-01;2,5\n\nEast;2026-01\n' + "".join(
     f"R{n};2026-02;{n},0\n" for n in range(20)
 )
-Command = Callable[..., str]
 
 
 @pytest.fixture
@@ -31,15 +29,8 @@ def lake(fast_endpoint: Endpoint, tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def run(fast_endpoint: Endpoint, lake: Lake) -> Command:
-    """The real command in it: what it said on both channels, where it ended with ``code``."""
-
-    def command(*arguments: str, code: int = 0) -> str:
-        done = lake_command(fast_endpoint, lake.settings.project, *arguments)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    return command
+    """The real command in it."""
+    return commands_in(fast_endpoint, lake.settings.project)
 
 
 def land(lake: Lake, name: str, data: bytes, dataset: str = "prices") -> None:

@@ -1,7 +1,6 @@
 """Serving schedules: a time is served once, with two servers, through a kill, and through a store that is down."""
 
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from lake import serving as serving_module
 from lake.abandoned import here
 from lake.reading import open_lake
 from lake.serving import Server
-from tests.support.projects import lake_command, project_on, start_lake, variables
+from tests.support.projects import Heard, lake_command, project_on, start_lake, variables
 from tests.support.proxy import Proxy
 
 SECONDS_MAX = 180.0
@@ -109,32 +108,11 @@ def total(lake: Lake) -> int | None:
     return lake.read("gold.total").collect()["total"][0] if "gold.total" in lake.at().names() else None
 
 
-class Served:
-    """A ``lake schedule run`` at work."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.said: list[str] = []
-
-    def hears(self, text: str) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            if text in line:
-                return line
-        raise AssertionError("".join(self.said))
-
-    def ends(self) -> int:
-        assert self.process.stderr is not None
-        self.said += self.process.stderr.read().splitlines()
-        return self.process.wait(SECONDS_MAX)
-
-
 @contextmanager
-def serving(endpoint: Endpoint, lake: Lake) -> Iterator[Served]:
+def serving(endpoint: Endpoint, lake: Lake) -> Iterator[Heard]:
     with start_lake(endpoint, lake.settings.project, "schedule", "run") as process:
         try:
-            yield Served(process)
+            yield Heard(process)
         finally:
             process.kill()
 

@@ -1,7 +1,6 @@
 """Watching landing: files are in at once, also with two that watch, and through a store that is down."""
 
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,10 +16,8 @@ from catalog.zones import Zone
 from lake import Lake
 from lake.publication import RunResult
 from lake.watch import Watch
-from tests.support.projects import project_on, start_lake
+from tests.support.projects import SECONDS_MAX, Heard, project_on, start_lake
 from tests.support.proxy import Proxy
-
-SECONDS_MAX = 60.0
 
 
 @pytest.fixture
@@ -29,34 +26,11 @@ def lake(fast_endpoint: Endpoint, tmp_path: Path) -> Lake:
     return project_on(fast_endpoint, tmp_path / "lake")
 
 
-class Watcher:
-    """A ``lake watch`` that runs, and what it has said so far."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.said: list[str] = []
-
-    def hears(self, text: str) -> str:
-        """Read until a line has this text."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            if text in line:
-                return line
-        raise AssertionError("".join(self.said))
-
-    def stop(self, how: signal.Signals) -> int:
-        """Stop it as a person does, or a system; its exit code."""
-        self.process.send_signal(how)
-        self.said += self.process.communicate(timeout=SECONDS_MAX)[1].splitlines()
-        return self.process.returncode
-
-
 @contextmanager
-def watching(endpoint: Endpoint, lake: Lake, *arguments: str) -> Iterator[Watcher]:
+def watching(endpoint: Endpoint, lake: Lake, *arguments: str) -> Iterator[Heard]:
     """A watch that has begun; killed at the end where it still runs."""
     with start_lake(endpoint, lake.settings.project, "watch", *arguments) as process:
-        watcher = Watcher(process)
+        watcher = Heard(process)
         try:
             watcher.hears("watching landing")
             yield watcher

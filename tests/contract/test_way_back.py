@@ -1,7 +1,6 @@
 """What was set aside and the ways back, by the real command: list, show, replay, retract."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +8,9 @@ import pytest
 
 from catalog.objects import Endpoint
 from lake import Lake
-from tests.support.projects import lake_command, project_on
+from tests.support.projects import Command, commands_in, project_on
 
 GOOD = "".join(f'{{"n": {n}, "region": "r{n}"}}\n' for n in range(1, 20))
-Command = Callable[..., str]
 
 
 @pytest.fixture
@@ -23,15 +21,8 @@ def lake(fast_endpoint: Endpoint, tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def run(fast_endpoint: Endpoint, lake: Lake) -> Command:
-    """The real command in it: what it said on both channels, where it ended with ``code``."""
-
-    def command(*arguments: str, code: int = 0) -> str:
-        done = lake_command(fast_endpoint, lake.settings.project, *arguments)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    return command
+    """The real command in it."""
+    return commands_in(fast_endpoint, lake.settings.project)
 
 
 def land(lake: Lake, name: str, text: str, dataset: str = "prices") -> None:

@@ -1,8 +1,9 @@
 """Lake projects for the tests, on the stores that the fixtures start."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from catalog.objects import Endpoint
@@ -10,6 +11,9 @@ from lake import Lake
 from lake.project import init
 from lake.reading import open_lake
 from tests.support.stores import ROOT, environment
+
+SECONDS_MAX = 60.0
+"""How long a command may take to end."""
 
 
 def variables(endpoint: Endpoint) -> dict[str, str]:
@@ -53,6 +57,50 @@ def start_lake(endpoint: Endpoint, folder: Path, *arguments: str) -> "subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+class Heard:
+    """A command that was started: what it has said so far on stderr, and how it ends."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.said: list[str] = []
+
+    def hears(self, text: str) -> str:
+        """Read until a line has this text."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            if text in line:
+                return line
+        raise AssertionError("".join(self.said))
+
+    def stop(self, how: signal.Signals) -> int:
+        """Stop it as a person does, or a system; its exit code."""
+        self.process.send_signal(how)
+        return self.ends()
+
+    def ends(self) -> int:
+        """Wait for its end; its exit code."""
+        # Not by communicate(), which passes over lines that `hears` has in its buffer.
+        assert self.process.stderr is not None
+        self.said += self.process.stderr.read().splitlines()
+        return self.process.wait(SECONDS_MAX)
+
+
+Command = Callable[..., str]
+
+
+def commands_in(endpoint: Endpoint, folder: Path) -> Command:
+    """The real command in a project: what it said on both channels, where it ended with ``code``."""
+
+    def command(*arguments: str, code: int = 0) -> str:
+        done = lake_command(endpoint, folder, *arguments)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return command
 
 
 def _environ(endpoint: Endpoint | None) -> dict[str, str]:
