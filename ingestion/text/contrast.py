@@ -40,8 +40,8 @@ class Body:
     def __init__(self, rows: Sequence[Row], width: int, top: Sequence[Row] = ()) -> None:
         self.rows = rows
         above = min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2)
-        heads = [_bare(row) for row in top[: max(0, above) + 1] if not any(map(is_number_or_date, row))]
-        self._lower = [row for row in rows[above:] if _bare(row) not in heads]
+        heads = [bare(row) for row in top[: max(0, above) + 1] if not any(map(is_number_or_date, row))]
+        self._lower = [row for row in rows[above:] if bare(row) not in heads]
         self.typed = [column for column in range(width) if self._is_typed(column)]
         typed = set(self.typed)
         self.untyped = [column for column in range(width) if column not in typed]
@@ -71,7 +71,8 @@ class Body:
 
     def recurring(self, row: Row) -> str | None:
         """A text in a row that is a value of its column further down; None where there is none."""
-        others = [other for other in self.rows if _bare(other) != _bare(row)]
+        same = bare(row)
+        others = [other for other in self.rows if bare(other) != same]
         for column, cell in enumerate(row):
             if not is_null(cell) and not is_number_or_date(cell) and any(other[column] == cell for other in others):
                 return cell
@@ -146,9 +147,9 @@ class Body:
 _PERIOD = re.compile("a date or a period")
 
 
-def _bare(row: Row) -> list[str]:
+def bare(row: Row) -> tuple[str, ...]:
     """A row without the mark that stands before it where files were copied into one."""
-    return [row[0].removeprefix(_BOM), *row[1:]]
+    return (row[0].removeprefix(_BOM), *row[1:]) if row else ()
 
 
 def _kind(cells: Sequence[str]) -> re.Pattern[str] | None:

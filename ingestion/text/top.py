@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.text.cells import is_note, is_number_or_date
-from ingestion.text.contrast import Body
+from ingestion.text.contrast import Body, bare
 from ingestion.text.sample import Reading, Record
 
 HEADER_ROWS_MAX = 8
@@ -51,11 +51,11 @@ class Top:
 
     def times(self, place: int) -> int:
         """How often the record at a place comes."""
-        return len(self.places.get(_key(self.records[place]), ()))
+        return len(self.places.get(bare(self.records[place].cells), ()))
 
     def comes_again(self, place: int) -> bool:
         """Whether a row comes once more below numbers or dates, as a header does on each page."""
-        places = self.places.get(_key(self.records[place]), (place,))
+        places = self.places.get(bare(self.records[place].cells), (place,))
         between = (other for other in self.usual if place < other < places[-1])
         return any(any(map(is_number_or_date, self.rows[other])) for other in between)
 
@@ -70,7 +70,7 @@ def top_of(reading: Reading, records: list[Record], bad: Collection[int]) -> Top
     usual = [place for place, record in enumerate(records) if len(record.cells) == width]
     places = defaultdict[tuple[str, ...], list[int]](list)
     for place in usual:
-        places[_key(records[place])].append(place)
+        places[bare(records[place].cells)].append(place)
     step = max(1, len(usual) // min(_BODY_ROWS_MAX, max(10, _BODY_CELLS_MAX // max(1, width))))
     chosen = usual[:_TOP_ROWS_MAX] + usual[_TOP_ROWS_MAX::step]
     values = [reading.values(records[place]) for place in chosen]
@@ -86,11 +86,6 @@ def top_of(reading: Reading, records: list[Record], bad: Collection[int]) -> Top
         places,
         bad,
     )
-
-
-def _key(record: Record) -> tuple[str, ...]:
-    """A record's cells, without the mark that stands before it where files were copied into one."""
-    return (*(cell.removeprefix("\ufeff") for cell in record.cells[:1]), *record.cells[1:])
 
 
 def filled(row: Sequence[str]) -> int:
