@@ -120,9 +120,7 @@ class Pool:
         answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, None, PREVIEW_SECONDS_MAX)
         if isinstance(answer, Lost):
             return {}
-        if "error" in answer:
-            raise error_from_dict(answer["error"])
-        return {TableName.parse(name): Preview.from_dict(told) for name, told in answer["previews"].items()}
+        return {TableName.parse(name): Preview.from_dict(told) for name, told in _told(answer)["previews"].items()}
 
     def compare(self, work: Work, limit: int) -> Difference:
         """Make the version that a job would make, compare it with the published one, and delete it; nothing is
@@ -136,11 +134,8 @@ class Pool:
             answer = self._ask(asked, job.table, job.timeout_seconds or self._site.seconds_max)
         finally:
             discard(self.tables.objects, job.table, stem)
-        if isinstance(answer, Lost):
-            raise JobFailed(f"{job.table}: {answer.what} ({job.where})", next=answer.next)
-        if "error" in answer:
-            raise error_from_dict(answer["error"])
-        return Difference.load(answer["difference"], Path(answer["folder"]))
+        told = _answered(work, answer)
+        return Difference.load(told["difference"], Path(told["folder"]))
 
     def _ask(self, asked: Mapping[str, Any], table: TableName | None, seconds_max: float) -> dict[str, Any] | Lost:
         """One request, and its answer; a worker that went, or was made to go, has ended by then."""
@@ -230,11 +225,12 @@ class Pool:
         if isinstance(found, Lost) and found.for_memory and not had_all and not order.is_alone:
             order.is_alone = True
             return self._again(order, 0.0)
-        said = _read(order.work, found)
-        if isinstance(said, LakeError):
-            if _is_passing(said) and order.attempts < ATTEMPTS_MAX:
+        try:
+            said = Outcome.from_dict(_answered(order.work, found)["outcome"])
+        except LakeError as error:
+            if _is_passing(error) and order.attempts < ATTEMPTS_MAX:
                 return self._again(order, BACKOFF_SECONDS * 2 ** (order.attempts - 1))
-            said = failed(order.work, said)
+            said = failed(order.work, error)
         return [
             replace(
                 said,
@@ -251,11 +247,18 @@ class Pool:
         return []
 
 
-def _read(work: Work, found: Mapping[str, Any] | Lost) -> Outcome | LakeError:
-    """What a worker answered, or why it did not."""
+def _answered(work: Work, found: Mapping[str, Any] | Lost) -> Mapping[str, Any]:
+    """What a worker answered about a job; raises what it raised, and `JobFailed` where it did not come to an end."""
     if isinstance(found, Lost):
-        return JobFailed(f"{work.job.table}: {found.what} ({work.job.where})", next=found.next)
-    return error_from_dict(found["error"]) if "error" in found else Outcome.from_dict(found["outcome"])
+        raise JobFailed(f"{work.job.table}: {found.what} ({work.job.where})", next=found.next)
+    return _told(found)
+
+
+def _told(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An answer; raises the error that it tells of."""
+    if "error" in answer:
+        raise error_from_dict(answer["error"])
+    return answer
 
 
 def _is_passing(error: LakeError) -> bool:
