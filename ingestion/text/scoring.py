@@ -129,8 +129,12 @@ def _quotes(text: str, delimiter: str) -> list[str]:
 
 
 def _enclosing(quote: str, edge: str) -> re.Pattern[str]:
-    """A field in these quotes: as many as may stand first, then something else, so that nothing is tried twice."""
-    return re.compile(rf"(?:^|{edge}){quote}+[^\n{quote}][^\n]*?{quote}(?:{edge}|$)", re.MULTILINE)
+    """A field in these quotes: as many as may stand first, then something else, so that nothing is tried twice.
+
+    It begins with the quote and then looks back: so the search leaps from quote to quote.
+    """
+    begins = f"{quote}(?:(?<=^{quote})|(?<={edge}{quote}))"
+    return re.compile(rf"{begins}{quote}*[^\n{quote}][^\n]*?{quote}(?:{edge}|$)", re.MULTILINE)
 
 
 def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
