@@ -145,7 +145,7 @@ def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
     """
     if not quote:
         return ["none"]
-    is_escape = f"\\{quote}" in text or (delimiter != "" and text.count(f"\\{delimiter}") > 1)
+    is_escape = "\\" in text and (f"\\{quote}" in text or (delimiter != "" and text.count(f"\\{delimiter}") > 1))
     return ["double", "backslash"] if is_escape else ["double"]
 
 
