@@ -41,7 +41,7 @@ def diff(lake: Workspace, table: str, limit: int = EXAMPLES, told: Told = lambda
     job = next(job for job in jobs if str(job.table) == table)
     base, bronze = lake.log.head(), read_heads(lake.store).bronze
     sources = Sources(base, bronze, lake.store, [job])
-    inputs = {name: snapshot for name in job.sources if (snapshot := sources.get(name)) is not None}
+    inputs = sources.inputs(job)
     if missing := next((name for name in job.sources if name not in inputs), None):
         raise NotFound(f"{table} cannot be made yet: there is no {missing}", next=f"lake plan {table} tells why")
     landed = set(map(bronze_table, landing.find(lake.objects, (), lake.settings.routes().dataset_of)))

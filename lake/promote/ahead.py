@@ -64,6 +64,7 @@ def _ahead(steps: Sequence[Step], sources: Sources, changing: Collection[TableNa
     for step in steps:
         job = step.job
         if step.runs:
-            inputs = {name: snapshot for name in job.sources if (snapshot := sources.get(name)) is not None}
-            found.append(Ahead(job, inputs, sources.get(job.table), frozenset(moving & {*job.sources}), HABIT))
+            found.append(
+                Ahead(job, sources.inputs(job), sources.get(job.table), frozenset(moving & {*job.sources}), HABIT)
+            )
     return found

@@ -95,7 +95,7 @@ class _Run:
         if broken := next((self._failed[source] for source in job.sources if source in self._failed), None):
             self._failed[job.table] = broken
             return Outcome(job.table, "skipped", f"depends on {broken}, which failed")
-        inputs = {name: snapshot for name in job.sources if (snapshot := self._sources.get(name)) is not None}
+        inputs = self._sources.inputs(job)
         if missing := next((name for name in job.sources if name not in inputs), None):
             return Outcome(job.table, "skipped", why_not(missing))
         states = {name: state_of(snapshot) for name, snapshot in inputs.items()}

@@ -31,6 +31,10 @@ class Sources:
             self._seen[name] = self._tables.open(name, self._made.pop(name))
         return self._seen.get(name)
 
+    def inputs(self, job: Job) -> dict[TableName, Snapshot]:
+        """The tables that a job reads, those that are there."""
+        return {name: snapshot for name in job.sources if (snapshot := self.get(name)) is not None}
+
     def state(self, name: TableName) -> State | None:
         """What `why_run` asks of a table."""
         snapshot = self.get(name)
