@@ -150,14 +150,20 @@ def _as_read(inputs: Mapping[TableName, Snapshot], pin: Snapshot, tables: Tables
         if told["files"] == state_of(snapshot).files:
             found[name] = snapshot
             continue
-        try:
-            before = tables.open(name, told["version"])
-        except NotFound:
-            before = None
-        if before is None or state_of(before).files != told["files"]:
+        before = as_read(name, told, tables)
+        if before is None:
             return Whole(f"version {told['version']} of {name} is gone")
         found[name] = before
     return found
+
+
+def as_read(name: TableName, told: Mapping[str, Any], tables: Tables) -> Snapshot | None:
+    """The version of a source that a commit tells it was made from; None where that is gone, or is another one now."""
+    try:
+        before = tables.open(name, told["version"])
+    except NotFound:
+        return None
+    return before if before is not None and state_of(before).files == told["files"] else None
 
 
 def _key_of(snapshot: Snapshot) -> tuple[str, ...]:

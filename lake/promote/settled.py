@@ -6,13 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from catalog.errors import NotFound
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
-from lake.promote.change import state_of
 from lake.promote.check import Finding
 from lake.promote.declare import Inferred, Job
 from lake.promote.expect import Action
+from lake.promote.increment import as_read
 from lake.promote.infer import RESCUED, Column, Evidence, decide, survey
 from lake.promote.make import Made
 from lake.promote.names import counted
@@ -73,7 +72,8 @@ def settle_types(job: Job, inputs: Mapping[TableName, Snapshot], pin: Snapshot |
 def _evidence(
     source: Snapshot, told: Mapping[str, Any] | None, pin: Snapshot | None, tables: Tables
 ) -> dict[str, Evidence]:
-    before = _as_read(source, pin, tables) if told and pin else None
+    read = pin.metadata.get("sources", {}).get(str(source.name)) if pin else None
+    before = as_read(source.name, read, tables) if told and read else None
     if before is None or told is None or before.schema != source.schema:
         return survey(source.scan())
     known = {name: Evidence.from_dict(each) for name, each in told["evidence"].items()}
@@ -82,18 +82,6 @@ def _evidence(
         return survey(source.scan())
     came = replace(source, files=tuple(file for file in source.files if file.path not in there))
     return survey(came.scan(), known, before.rows) if came.files else known
-
-
-def _as_read(source: Snapshot, pin: Snapshot, tables: Tables) -> Snapshot | None:
-    """The source as the pin was made of it; None where that is gone."""
-    read = pin.metadata.get("sources", {}).get(str(source.name))
-    if read is None:
-        return None
-    try:
-        before = tables.open(source.name, read["version"])
-    except NotFound:
-        return None
-    return before if before is not None and state_of(before).files == read["files"] else None
 
 
 def _changes(before: Mapping[str, Mapping[str, str]], columns: Mapping[str, Column]) -> str:
