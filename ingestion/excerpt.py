@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestion import limits
 from ingestion.formats.allowance import FILE_BYTES_MAX, Allowance, require_depth
-from ingestion.formats.archive import FOLDER, members
+from ingestion.formats.archive import members
 from ingestion.formats.detect import detect, inner_name
 from ingestion.formats.lines import BLANK, line_batches
 from ingestion.formats.signatures import ARCHIVES, RAW, STREAMS
@@ -64,7 +64,7 @@ def _unpacked(path: Path, format_: str, fragment: str, to: Path, allowed: tuple[
     """Unpack the member that a fragment begins with; its name."""
     allowance, depth = allowed
     for member in members(path, format_, allowance, depth):
-        if member.kind != FOLDER and not member.kind and f"{fragment}/".startswith(f"{member.name}/"):
+        if not member.kind and f"{fragment}/".startswith(f"{member.name}/"):
             member.unpack(to)
             return member.name
     raise FileRefused(
@@ -88,13 +88,14 @@ def _lines(source: Source, wanted: ExcerptRequest) -> Iterator[bytes]:
 
 def _record(lines: Iterator[bytes], format_: str, dialect: Mapping[str, Any]) -> list[bytes]:
     """As many of the lines as belong to the record that begins on the first of them."""
-    quote = str(dialect.get("quote") or "").encode()
-    escaped = re.compile(rb"\\.", re.DOTALL) if dialect.get("escape") == "backslash" else None
+    quote = str(dialect.get("quote") or "\0").encode()
+    escaped = re.compile(rb"\\.") if dialect.get("escape") == "backslash" else None
     taken: list[bytes] = []
+    quotes = 0
     for line in lines:
         taken.append(line)
-        whole = b"\n".join(taken)
-        if format_ == "csv" and (escaped.sub(b"", whole) if escaped else whole).count(quote or b"\0") % 2 == 0:
+        quotes += (escaped.sub(b"", line) if escaped else line).count(quote)
+        if format_ == "csv" and quotes % 2 == 0:
             break
         if format_ == "ndjson" or (format_ != "csv" and _is_object(line) and len(taken) == 1):
             break
@@ -104,6 +105,6 @@ def _record(lines: Iterator[bytes], format_: str, dialect: Mapping[str, Any]) ->
 
 
 def _is_object(line: bytes) -> bool:
-    """Whether an object of JSON, or an element of XML, begins and ends on a line."""
+    """Whether an object of JSON begins and ends on a line."""
     text = line.strip(BLANK + b",")
     return text.startswith(b"{") and text.endswith(b"}")
