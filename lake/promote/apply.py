@@ -12,7 +12,7 @@ from catalog.derived import SMALL_BYTES, SMALL_FILES_MAX
 from catalog.tables import DataFile, Snapshot, Tables
 from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Mode
-from lake.promote.memory import Room, bulk, matching, shares
+from lake.promote.memory import Room, matching, shares
 from lake.promote.modes import table_key
 from lake.promote.multiset import COUNT, balance, fewer, less, more, tally, with_twins
 from lake.promote.reach import reach_of
@@ -75,8 +75,7 @@ def standing(ground: Ground, groups: pl.LazyFrame, columns: Sequence[str]) -> pl
     """
     held = _held(ground, groups, columns)
     files = [ground.pin.files[number] for number in held]
-    size = bulk(groups)
-    passes = ground.room.passes(size.rows, size.width)
+    passes = ground.room.passes_over(groups)
     return ground.room.keep(matching(ground.scan(files), groups, columns, "semi", ground.room, passes))
 
 
@@ -90,9 +89,8 @@ def _held(ground: Ground, values: pl.LazyFrame, columns: Sequence[str]) -> dict[
     rows = pl.concat(
         ground.scan([file]).select(on).with_columns(pl.lit(number, pl.Int32).alias(_FILE)) for number, file in numbered
     )
-    size = bulk(values)
     found: dict[int, int] = {}
-    for share in shares(on, ground.room.passes(size.rows, size.width)):
+    for share in shares(on, ground.room.passes_over(values)):
         matches = rows.filter(share).join(values.filter(share), on=on, how="semi", nulls_equal=True)
         for number, count in matches.group_by(_FILE).agg(pl.len()).collect(engine="streaming").rows():
             found[number] = found.get(number, 0) + count
@@ -113,8 +111,7 @@ def _taken_out(ground: Ground, gone: pl.LazyFrame) -> list[DataFile]:
 
 
 def _without_keys(ground: Ground, held: dict[int, int], gone: pl.LazyFrame) -> Iterator[DataFile]:
-    size = bulk(gone)
-    passes = ground.room.passes(size.rows, size.width)
+    passes = ground.room.passes_over(gone)
     for number, count in held.items():
         file = ground.pin.files[number]
         if count == file.rows:
@@ -128,8 +125,7 @@ def _without_rows(ground: Ground, numbers: Sequence[int], gone: pl.LazyFrame) ->
     schema, room = ground.pin.schema, ground.room
     left, names = with_twins(gone, schema)
     left = room.keep(left)
-    size = bulk(gone)
-    passes = room.passes(size.rows, size.width)
+    passes = room.passes_over(gone)
     for number in numbers:
         rows, _ = with_twins(ground.scan([ground.pin.files[number]]), schema)
         others = matching(rows, left.select(names), names, "anti", room, passes)
@@ -166,8 +162,7 @@ def _by_partition(ground: Ground, balanced: pl.LazyFrame, new: pl.LazyFrame, old
     held = _held(ground, touched, by)
     if any(ground.pin.files[number].rows != count for number, count in held.items()):
         raise OutOfStep("a file of it holds rows of several partitions")
-    size = bulk(touched)
-    passes = room.passes(size.rows, size.width)
+    passes = room.passes_over(touched)
     come = matching(new, touched, by, "semi", room, passes)
     gone = matching(old, touched, by, "semi", room, passes)
     files = [file for number, file in enumerate(ground.pin.files) if number not in held]

@@ -16,7 +16,7 @@ from lake.promote.change import NOTHING_NEW
 from lake.promote.declare import Job
 from lake.promote.desk import Bench
 from lake.promote.make import Made
-from lake.promote.memory import Room, bulk, matching, shares
+from lake.promote.memory import Room, matching, shares
 from lake.promote.modes import table_key
 from lake.promote.multiset import COUNT, balance, less, more, with_twins
 from lake.promote.preview import differences
@@ -171,8 +171,7 @@ def _rows(bench: Bench, new: pl.LazyFrame, old: pl.LazyFrame, key: tuple[str, ..
     if not key:
         return _came_and_went(come, gone, schema, limit) | {"changed": nothing, "before": nothing}
     pairs = _pairs(marked, names, room)
-    size = bulk(pairs)
-    passes = room.passes(size.rows, size.width)
+    passes = room.passes_over(pairs)
     added, removed = (matching(rows, pairs, names, "anti", room, passes) for rows in (come, gone))
     shown = pairs.sort(names).head(limit).collect(engine="streaming").lazy()
     now, then = (
@@ -186,7 +185,6 @@ def _rows(bench: Bench, new: pl.LazyFrame, old: pl.LazyFrame, key: tuple[str, ..
 
 def _pairs(marked: pl.LazyFrame, names: Sequence[str], room: Room) -> pl.LazyFrame:
     """The keys of which one row goes and one comes."""
-    size = bulk(marked)
     is_pair = (pl.col(_COME) == 1) & (pl.col(_GONE) == -1)
     sums = [
         pl.col(COUNT).clip(lower_bound=0).sum().alias(_COME),
@@ -195,7 +193,7 @@ def _pairs(marked: pl.LazyFrame, names: Sequence[str], room: Room) -> pl.LazyFra
     return pl.concat(
         [
             room.keep(marked.filter(share).group_by(names).agg(sums).filter(is_pair).select(names))
-            for share in shares(names, room.passes(size.rows, size.width))
+            for share in shares(names, room.passes_over(marked))
         ]
     )
 

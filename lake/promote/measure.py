@@ -143,8 +143,7 @@ def _tally(
 def _values(rows: pl.LazyFrame, columns: Sequence[str], room: Room) -> Iterator[pl.LazyFrame]:
     """The values of some columns and how often each comes, of rows in which none is absent, by shares."""
     there = rows.select(columns).drop_nulls()
-    size = bulk(there)
-    for share in shares(columns, room.passes(size.rows, size.width)):
+    for share in shares(columns, room.passes_over(there)):
         yield there.filter(share).group_by(columns).agg(pl.len().alias(_ROWS))
 
 
@@ -163,8 +162,7 @@ def _contradicting(rows: pl.LazyFrame, rule: OneState, room: Room) -> Iterator[p
             for name in there.collect_schema()
             if name not in {*key, rule.gone}
         )
-    size = bulk(there)
-    for share in shares(key, room.passes(size.rows, size.width)):
+    for share in shares(key, room.passes_over(there)):
         part = there.filter(share)
         twice = part.group_by(key).agg(pl.len().alias(_ROWS)).filter(pl.col(_ROWS) > 1)
         states = part.join(twice.select(key), on=key, how="semi").unique().group_by(key).len().filter(pl.col("len") > 1)

@@ -35,6 +35,11 @@ class Room:
         """
         return 1 + int(rows * width / (self.memory_gb * CELLS_PER_GB))
 
+    def passes_over(self, frame: pl.LazyFrame) -> int:
+        """The same for the rows of a frame, which are counted and weighed."""
+        size = bulk(frame)
+        return self.passes(size.rows, size.width)
+
 
 @dataclass(frozen=True)
 class Bulk:
@@ -66,6 +71,12 @@ def shares(key: Sequence[str], count: int) -> Iterator[pl.Expr]:
     share = pl.struct(key).hash(seed=0) % count
     for number in range(count):
         yield share == number
+
+
+def distinct(rows: pl.LazyFrame, room: Room) -> pl.LazyFrame:
+    """Each of the rows once, written down share by share."""
+    names = rows.collect_schema().names()
+    return pl.concat([room.keep(rows.filter(share).unique()) for share in shares(names, room.passes_over(rows))])
 
 
 def matching(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from lake.promote.declare import Job, Mode
-from lake.promote.memory import Room, bulk, shares
+from lake.promote.memory import Room, shares
 
 HISTORIES = {Mode.SCD2, Mode.SNAPSHOT}
 """The modes whose table holds, for each key, from when to when it was how."""
@@ -36,10 +36,7 @@ def shape(job: Job, rows: pl.LazyFrame, room: Room | None = None) -> pl.LazyFram
     """
     if job.mode not in HISTORIES:
         return rows
-    passes = 1
-    if room is not None:
-        size = bulk(rows)
-        passes = room.passes(size.rows, size.width)
+    passes = 1 if room is None else room.passes_over(rows)
     if job.mode is Mode.SNAPSHOT:
         rows = _with_dumps(rows, job.sequence)
     parts = (_history(job, rows.filter(share)) for share in shares(job.key, passes))

@@ -16,7 +16,7 @@ from lake.promote.check import Finding, accept, assess, refuse, row_rules, table
 from lake.promote.declare import Mode
 from lake.promote.increment import Increment
 from lake.promote.make import Made, Order, weighed
-from lake.promote.memory import bulk, matching, shares
+from lake.promote.memory import distinct, matching
 from lake.promote.modes import HISTORIES, shape
 from lake.promote.multiset import balance, less, more
 from lake.promote.reach import reach_of
@@ -110,9 +110,8 @@ def _cancelled(
     differing = [balance(new, old, room)] if neither is None else [balance(each, neither, room) for each in (new, old)]
     if not group:
         return more(differing[0]), less(differing[0])
-    touched = _distinct(order, pl.concat([each.select(group) for each in differing]))
-    size = bulk(touched)
-    passes = room.passes(size.rows, size.width)
+    touched = distinct(pl.concat([each.select(group) for each in differing]), room)
+    passes = room.passes_over(touched)
     kept_new, kept_old = (matching(rows, touched, group, "semi", room, passes) for rows in (new, old))
     return kept_new, kept_old
 
@@ -137,7 +136,7 @@ def _by_group(order: Order, ground: Ground, halves: _Halves, increment: Incremen
         table = bench.keep(shape(job, rows.drop(job.origin), bench.room))
     if halves.old:
         touched = pl.concat([rows.select(group) for rows in halves.old.values()])
-        there = standing(ground, _distinct(order, touched), group)
+        there = standing(ground, distinct(touched, bench.room), group)
     if not increment.is_redone:
         _require_there(order, halves, there, group)
     return apply(ground, table, there), found
@@ -202,10 +201,9 @@ def _of_table(order: Order, ground: Ground, applied: Applied) -> Found:
     found: list[Finding] = []
     for rule in table_rules(order.bench.job):
         columns = list(rule.columns)
-        values = _distinct(order, applied.come.select(columns).drop_nulls())
+        values = distinct(applied.come.select(columns).drop_nulls(), ground.room)
         near = reach_of(values, columns).files(applied.files) if count_rows(values) else []
-        size = bulk(values)
-        passes = ground.room.passes(size.rows, size.width)
+        passes = ground.room.passes_over(values)
         # Rules go through the rows several times, the store is read once.
         held = matching(ground.scan(near).select(columns), values, columns, "semi", ground.room, passes)
         rows = ground.room.keep(held)
@@ -223,18 +221,9 @@ def _without(order: Order, rows: pl.LazyFrame, others: Sequence[pl.LazyFrame], g
     """The rows of groups that none of the others has."""
     if not others:
         return rows
-    held = _distinct(order, pl.concat([each.select(group) for each in others]))
-    size = bulk(held)
     room = order.bench.room
-    return matching(rows, held, group, "anti", room, room.passes(size.rows, size.width))
-
-
-def _distinct(order: Order, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Each of the rows once, written down share by share."""
-    room, size = order.bench.room, bulk(rows)
-    names = rows.collect_schema().names()
-    parts = [room.keep(rows.filter(share).unique()) for share in shares(names, room.passes(size.rows, size.width))]
-    return pl.concat(parts)
+    held = distinct(pl.concat([each.select(group) for each in others]), room)
+    return matching(rows, held, group, "anti", room, room.passes_over(held))
 
 
 def _concat(frames: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.LazyFrame:
