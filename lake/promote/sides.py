@@ -16,7 +16,7 @@ from lake.promote.dependent import ByKey
 from lake.promote.desk import Bench, View
 from lake.promote.frames import count_tokens, without_tokens
 from lake.promote.increment import Stage, is_since
-from lake.promote.memory import bulk, matching, shares
+from lake.promote.memory import distinct, matching
 from lake.promote.multiset import balance, less, more
 from lake.promote.reach import Reach, reach_of
 
@@ -115,10 +115,10 @@ def _changed(stage: Stage, bench: Bench) -> tuple[pl.LazyFrame, pl.LazyFrame]:
 def _by_key(stage: Stage, key: Sequence[str], tokens: Sequence[str], bench: Bench) -> tuple[View, View, Read]:
     """All rows of the keys that came or went; in them, what means "missing" is NULL already, as the job will see it."""
     columns = list(key)
-    changed = without_tokens(pl.concat(_changed(stage, bench)), tokens).select(columns)
-    size = bulk(changed)
-    passes = bench.room.passes(size.rows, size.width)
-    keys = pl.concat([bench.keep(changed.filter(share).unique()) for share in shares(columns, passes)])
+    # They are gone through several times, the store is read once.
+    changed = bench.keep(without_tokens(pl.concat(_changed(stage, bench)), tokens).select(columns))
+    keys = distinct(changed, bench.room)
+    passes = bench.room.passes_over(keys)
     reach = reach_of(keys, columns)
     held = [_near(each, reach) for each in (stage.stayed, stage.came, stage.went)]
 
