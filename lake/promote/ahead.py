@@ -8,7 +8,6 @@ from catalog.log import Commit
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
 from lake.promote.declare import Job
-from lake.promote.outcome import HABIT
 from lake.promote.plan import Step, plan
 from lake.promote.preview import Ahead
 from lake.promote.sources import Sources
@@ -64,7 +63,5 @@ def _ahead(steps: Sequence[Step], sources: Sources, changing: Collection[TableNa
     for step in steps:
         job = step.job
         if step.runs:
-            found.append(
-                Ahead(job, sources.inputs(job), sources.get(job.table), frozenset(moving & {*job.sources}), HABIT)
-            )
+            found.append(Ahead(job, sources.inputs(job), sources.get(job.table), frozenset(moving & {*job.sources})))
     return found

@@ -194,7 +194,7 @@ class Pool:
         order.started_at = order.started_at or datetime.now(UTC)
         self._hands[hand] = order
         work = order.work
-        asked = {"kind": "job", "reason": work.reason, **request(work)}
+        asked = {"kind": "job", "reason": work.reason, "options": work.options.to_dict(), **request(work)}
         hand.begin(asked, work.job.table, memory_gb, work.job.timeout_seconds or self._site.seconds_max)
 
     def _idle(self) -> Hand:

@@ -16,7 +16,7 @@ from lake.promote.dependent import Whole
 from lake.promote.foresee import foresee
 from lake.promote.frames import result_of
 from lake.promote.increment import Increment, increment
-from lake.promote.outcome import RunOptions, error_from_dict, error_to_dict
+from lake.promote.outcome import HABIT, error_from_dict, error_to_dict
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Ahead:
     inputs: Mapping[TableName, Snapshot]
     pin: Snapshot | None
     changing: frozenset[TableName]
-    options: RunOptions
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _amount(ahead: Ahead, schemas: Mapping[TableName, pl.Schema], tables: Tables
     job, inputs = ahead.job, ahead.inputs
     found: Increment | Whole = Whole("never built")
     if all(source in inputs for source in job.sources):
-        found = increment(job, inputs, ahead.pin, tables, ahead.options)
+        found = increment(job, inputs, ahead.pin, tables, HABIT)
     if ahead.changing:
         if isinstance(found, Whole):
             return f"whole: {found.reason}", None, None

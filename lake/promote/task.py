@@ -19,15 +19,13 @@ from lake.promote.faults import blaming, machine_faults
 from lake.promote.forced import require_divisible
 from lake.promote.increment import Increment, increment
 from lake.promote.make import Made, Order, make_whole
-from lake.promote.outcome import Outcome, RunOptions
+from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.part import make_part
 from lake.promote.redo import make_again
 from lake.promote.settled import settle_types
 from lake.promote.write import settle
 
 __all__ = ["Desk", "Task"]
-
-_HABIT = RunOptions()
 
 
 class Task:
@@ -37,7 +35,7 @@ class Task:
         self.job, self.inputs, self.pin, self.desk = job, inputs, pin, desk
         self.operation = f"{desk.run}-{job.table}-{uuid.uuid4().hex[:12]}"
 
-    def run(self, reason: str, options: RunOptions = _HABIT) -> tuple[Outcome, Snapshot]:
+    def run(self, reason: str, options: RunOptions = HABIT) -> tuple[Outcome, Snapshot]:
         """Make the rows, judge them, write them, commit. Raises what the steps raise."""
         with self.made(options) as made:
             pass
@@ -67,7 +65,7 @@ class Task:
         return outcome, snapshot
 
     @contextmanager
-    def made(self, options: RunOptions = _HABIT) -> Iterator[Made]:
+    def made(self, options: RunOptions = HABIT) -> Iterator[Made]:
         """The version to be, written and not committed; what is on the local disk of it is there inside only."""
         with blaming(self.job), _scratch(self.desk.scratch) as folder:
             settled = settle_types(self.job, self.inputs, self.pin, self.desk.tables)

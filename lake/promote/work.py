@@ -104,5 +104,4 @@ def request(work: Work | Ahead) -> dict[str, Any]:
         "code": job.code,
         "inputs": {str(name): version for name, version in versions(work).items()},
         "pin": None if work.pin is None else work.pin.version,
-        "options": work.options.to_dict(),
     }

@@ -105,7 +105,7 @@ class _Session:
         jobs = []
         for asked in request["jobs"]:
             changing = frozenset(map(TableName.parse, asked["changing"]))
-            jobs.append(Ahead(*self._read(asked), changing, RunOptions.from_dict(asked["options"])))
+            jobs.append(Ahead(*self._read(asked), changing))
         found = preview(jobs, self._tables, only_errors=request["only_errors"])
         return {"previews": {str(name): told.to_dict() for name, told in found.items()}}
 
