@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from heapq import heappop, heappush
 from itertools import takewhile
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -32,6 +32,9 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 
 _FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
 _LAST = (59, 23, 31, 12, 7)
+_NO_ZONES = ("posix", "right", "posixrules")
+"""What lies beside the zones, with other rules."""
+
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _LOOKS_BACK = (_DAY, 32 * _DAY, 400 * _DAY)
 
@@ -113,8 +116,8 @@ class Cron:
 
 def require_zone(zone: str) -> None:
     """Raise `Unfit` where no time zone has this name."""
-    if zone not in _zones():
-        near = get_close_matches(zone, _zones(), n=1)
+    if not _is_zone(zone):
+        near = get_close_matches(zone, available_timezones(), n=1)
         raise Unfit(f"no time zone {zone!r}", f"did you mean {near[0]!r}?" if near else 'write it as "Europe/Vienna"')
 
 
@@ -161,5 +164,10 @@ def _jump(before: datetime, until: datetime, zone: ZoneInfo) -> datetime:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def _is_zone(name: str) -> bool:
+    """Whether a name is one of `available_timezones`, without opening a file for each of them in every command."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return name.partition("/")[0] not in _NO_ZONES
