@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from catalog.errors import UsageError
@@ -27,6 +27,15 @@ def opened(body: bytes, *, newest: int, what: str) -> dict[str, Any]:
     {'archived': [0]}
     """
     return readable(json.loads(body), newest=newest, what=what)
+
+
+def moment(text: str) -> datetime:
+    """A time as `stored` wrote it, in UTC.
+
+    >>> moment("2026-01-31T12:00:00+01:00").isoformat()
+    '2026-01-31T11:00:00+00:00'
+    """
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def readable(value: Mapping[str, Any], *, newest: int, what: str) -> dict[str, Any]:

@@ -7,12 +7,12 @@ table of runs does not hold yet; what lies under ``runs/ended/`` is the truth th
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from catalog.errors import NotFound
-from catalog.formats import opened, stored
+from catalog.formats import moment, opened, stored
 from catalog.objects import ObjectStore
 from catalog.zones import Zone
 
@@ -158,22 +158,18 @@ class Register:
 
 
 def _begun(fields: Mapping[str, Any]) -> Begun:
-    return Begun(**{**fields, "at": _time(fields["at"])})
+    return Begun(**{**fields, "at": moment(fields["at"])})
 
 
 def _ended(body: bytes) -> Ended:
     fields = opened(body, newest=FORMAT, what="the end of a run")
     tables = tuple(_table_run(each) for each in fields["tables"])
     begun, status = _begun(fields["begun"]), Status(fields["status"])
-    return Ended(**{**fields, "begun": begun, "status": status, "at": _time(fields["at"]), "tables": tables})
+    return Ended(**{**fields, "begun": begun, "status": status, "at": moment(fields["at"]), "tables": tables})
 
 
 def _table_run(fields: Mapping[str, Any]) -> TableRun:
     started = fields["started_at"]
     return TableRun(
-        **{**fields, "warnings": tuple(fields["warnings"]), "started_at": None if started is None else _time(started)}
+        **{**fields, "warnings": tuple(fields["warnings"]), "started_at": None if started is None else moment(started)}
     )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

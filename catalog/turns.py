@@ -6,11 +6,11 @@ what was served, also after a kill. There is one object for a schedule, whatever
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from catalog.errors import NotFound
-from catalog.formats import opened, stored
+from catalog.formats import moment, opened, stored
 from catalog.objects import ObjectStore
 from catalog.zones import Zone
 
@@ -71,9 +71,5 @@ class Turns:
 
 
 def _turn(fields: Mapping[str, Any]) -> Turn:
-    times = {name: fields[name] and _time(fields[name]) for name in ("at", "due", "ended")}
+    times = {name: fields[name] and moment(fields[name]) for name in ("at", "due", "ended")}
     return Turn(**{**fields, **times})
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
