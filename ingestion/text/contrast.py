@@ -9,9 +9,10 @@ from ingestion.text.cells import is_mark, is_name, is_null, is_number, is_number
 
 Row = Sequence[str]
 
+HEADER_ROWS_MAX = 8
+
 _TYPED_SHARE = 0.95
 _CELLS_WITH_MISFIT_MIN = 6
-_HEADER_ROWS_MAX = 8
 _BOM = "\ufeff"
 _YEAR = re.compile(r"(1[89]|20|21)\d\d")
 _INTEGER = re.compile(r"\d{1,9}")
@@ -39,8 +40,8 @@ class Body:
 
     def __init__(self, rows: Sequence[Row], width: int, top: Sequence[Row] = ()) -> None:
         self.rows = rows
-        above = min(_HEADER_ROWS_MAX, (len(rows) - 1) // 2)
-        heads = [bare(row) for row in top[: max(0, above) + 1] if not any(map(is_number_or_date, row))]
+        above = max(0, min(HEADER_ROWS_MAX, (len(rows) - 1) // 2))
+        heads = [bare(row) for row in top[: above + 1] if not any(map(is_number_or_date, row))]
         self._lower = [row for row in rows[above:] if bare(row) not in heads]
         self.typed = [column for column in range(width) if self._is_typed(column)]
         typed = set(self.typed)

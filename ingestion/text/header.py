@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from ingestion.options import ReadOptions
 from ingestion.refusal import FileRefused
 from ingestion.text.cells import is_name, is_note, is_null, is_number_or_date
-from ingestion.text.contrast import Body, Verdict, are_names
+from ingestion.text.contrast import HEADER_ROWS_MAX, Body, Verdict, are_names
 from ingestion.text.names import are_distinct, joined, made_up
 from ingestion.text.sample import Reading, Record
 from ingestion.text.top import (
-    HEADER_ROWS_MAX,
     TITLE_WORDS_MIN,
     WIDTH_WITH_TITLES_MIN,
     Row,
@@ -147,16 +146,17 @@ def _bottom(top: Top, block: list[int]) -> list[int]:
     Of two columns the last such part is taken, as "name, value" is often written above a table. A row that comes again
     among the records is the header, whatever words stand above it.
     """
-    again = next((place for place in block if top.comes_again(place)), block[0])
-    is_shown = top.width > 1 and all(filled(top.rows[place]) < 2 for place in block if place < again)
-    block = [place for place in block if place >= again or not is_shown]
+    again = next((place for place in block if top.comes_again(place)), None)
+    above = [] if again is None else block[: block.index(again)]
+    if top.width > 1 and all(filled(top.rows[place]) < 2 for place in above):
+        block = block[len(above) :]
     parts: list[list[int]] = []
     for place in block:
         if not parts or top.is_apart(place):
             parts.append([])
         parts[-1].append(place)
     part = parts[0]
-    if top.width < WIDTH_WITH_TITLES_MIN and not top.comes_again(block[0]):
+    if top.width < WIDTH_WITH_TITLES_MIN and block[0] != again:
         named = [part for part in parts if are_names(top.rows[part[0]])]
         full = [part for part in parts if filled(top.rows[part[0]]) == top.width]
         part = named[-1] if named else (full or parts)[0]

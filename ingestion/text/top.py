@@ -5,10 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.text.cells import is_note, is_number_or_date
-from ingestion.text.contrast import Body, bare
+from ingestion.text.contrast import HEADER_ROWS_MAX, Body, bare
 from ingestion.text.sample import Reading, Record
 
-HEADER_ROWS_MAX = 8
 WIDTH_WITH_TITLES_MIN = 3
 TITLE_WORDS_MIN = 3
 
