@@ -18,6 +18,7 @@ from lake.promote.dependence import dependences
 from lake.promote.dependent import Dependence, Whole
 from lake.promote.history import Sources, advance
 from lake.promote.names import listed
+from lake.promote.setaside import rejects_of
 from lake.testing import accepted_of, as_bronze
 
 ROWS_MAX = 8
@@ -113,7 +114,7 @@ class _Trial:
         """Whether the change gives other rows, or other rejects, in part than whole."""
         try:
             return any(
-                found != wanted for found, wanted in (self._both(old, new, part) for part in (_accepted, _rejected))
+                found != wanted for found, wanted in (self._both(old, new, part) for part in (_accepted, rejects_of))
             )
         except DataRefused:
             return False
@@ -122,7 +123,7 @@ class _Trial:
         """The rows, or rejects, that only the one way gives, and those that only the other does."""
         found, wanted = self._both(old, new, _accepted)
         if found == wanted:
-            found, wanted = self._both(old, new, _rejected)
+            found, wanted = self._both(old, new, rejects_of)
         return sorted((found - wanted).elements(), key=repr), sorted((wanted - found).elements(), key=repr)
 
     def _both(self, old: State, new: State, part: Callable[[Verdict], pl.LazyFrame]) -> tuple[Any, Any]:
@@ -144,10 +145,6 @@ class _Trial:
 
 def _accepted(verdict: Verdict) -> pl.LazyFrame:
     return verdict.accepted
-
-
-def _rejected(verdict: Verdict) -> pl.LazyFrame:
-    return verdict.rejects if verdict.rejects is not None else pl.LazyFrame()
 
 
 def _merged(job: Job, cases: Sequence[Mapping[str, pl.DataFrame]]) -> dict[TableName, pl.DataFrame]:

@@ -20,7 +20,7 @@ from lake.promote.frames import require_columns, result_of
 from lake.promote.memory import Room
 from lake.promote.modes import shape
 from lake.promote.names import listed, nearest
-from lake.promote.setaside import RECORD
+from lake.promote.setaside import rejects_of
 from lake.promote.sql import Bounds, SourceFiles, run_query
 from lake.settings import find_project
 
@@ -53,7 +53,7 @@ def run_job(table: str | Job, sources: Mapping[str, Given], project: Path | str 
     with tempfile.TemporaryDirectory() as name:
         room = room_in(Path(name))
         verdict = judge(job, result_in(Path(name), job, frames), frames, room)
-        return Result(verdict.accepted.collect(), _rejects(verdict).collect(), verdict.findings)
+        return Result(verdict.accepted.collect(), rejects_of(verdict).collect(), verdict.findings)
 
 
 def job_of(project: Path, table: str) -> Job:
@@ -119,8 +119,4 @@ def accepted_of(job: Job, frames: Mapping[TableName, pl.LazyFrame], folder: Path
     room = room_in(folder)
     verdict = accept(job, result_in(folder, job, frames), frames, room)
     table = shape(job, verdict.accepted.drop(job.origin))
-    return replace(verdict, accepted=table, rejects=_rejects(verdict))
-
-
-def _rejects(verdict: Verdict) -> pl.LazyFrame:
-    return pl.LazyFrame(schema=RECORD) if verdict.rejects is None else verdict.rejects
+    return replace(verdict, accepted=table, rejects=rejects_of(verdict))

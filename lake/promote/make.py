@@ -14,7 +14,7 @@ from lake.promote.desk import Bench, View
 from lake.promote.frames import Nulls, count_tokens
 from lake.promote.levels import Measures, measures, weigh
 from lake.promote.modes import HISTORIES
-from lake.promote.setaside import RECORD, Told, put
+from lake.promote.setaside import Told, put, rejects_of
 from lake.promote.sides import Read
 from lake.promote.write import files_of
 
@@ -62,13 +62,12 @@ def make_whole(order: Order, reason: str) -> Made:
     table = bench.keep(verdict.accepted) if job.mode in HISTORIES else verdict.accepted
     files = files_of(bench.desk.tables, job, table, order.pin, bench.room)
     measured, found = weighed(order, files, table.collect_schema())
-    rejects = pl.LazyFrame(schema=RECORD) if verdict.rejects is None else verdict.rejects
     return Made(
         how=f"whole: {reason}",
         files=files,
         schema=table.collect_schema(),
         findings=verdict.findings + found,
-        rejects=put(bench, order.operation, rejects, verdict.rejected),
+        rejects=put(bench, order.operation, rejects_of(verdict), verdict.rejected),
         nulls=nulls,
         read=Read.of(*(order.inputs[name] for name in job.inputs)),
         measured=measured,

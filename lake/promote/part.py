@@ -20,7 +20,7 @@ from lake.promote.memory import distinct, matching
 from lake.promote.modes import HISTORIES, shape
 from lake.promote.multiset import balance, less, more
 from lake.promote.reach import reach_of
-from lake.promote.setaside import RECORD, carry
+from lake.promote.setaside import RECORD, carry, rejects_of
 from lake.promote.sides import Counts, Read, Views, sides
 
 Found = tuple[Finding, ...]
@@ -91,8 +91,7 @@ def _accepted(order: Order, views: Views, pin: Snapshot) -> _Half:
     verdict = accept(job, bench.result(views), order.lookups, bench.room)
     if differs := difference(pin.schema, shape(job, verdict.accepted.drop(job.origin)).collect_schema()):
         raise OutOfStep(f"its columns change: {differs}")
-    rejects = pl.LazyFrame(schema=RECORD) if verdict.rejects is None else verdict.rejects
-    return _Half(verdict.accepted, rejects, verdict.findings)
+    return _Half(verdict.accepted, rejects_of(verdict), verdict.findings)
 
 
 def _cancelled(

@@ -11,6 +11,7 @@ from catalog.quarantine import SCHEMA, WAITING
 from catalog.zones import Zone
 from lake.promote.account import count_rows, require_balance
 from lake.promote.apply import OutOfStep
+from lake.promote.check import Verdict
 from lake.promote.desk import Bench
 from lake.promote.multiset import balance, less, more
 
@@ -19,6 +20,11 @@ RECORD = pl.Schema({name: SCHEMA[name] for name in ("file", "line", "rule", "mes
 
 Told = Mapping[str, Any]
 """What a version says of its rejects: their object, how many they are, and which operation set them aside."""
+
+
+def rejects_of(verdict: Verdict) -> pl.LazyFrame:
+    """The rows that a verdict sets aside, in columns as `RECORD`; none where it sets none aside."""
+    return pl.LazyFrame(schema=RECORD) if verdict.rejects is None else verdict.rejects
 
 
 def put(bench: Bench, operation: str, rows: pl.LazyFrame, count: int) -> Told | None:
