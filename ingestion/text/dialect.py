@@ -61,7 +61,7 @@ def understand(text: Text, source: Source, *, sample_bytes: int = SAMPLE_BYTES) 
         refuse_unless_column(sample, source.name, options)
     comment = comment_mark(sample, reading) if options.comment is None else options.comment
     records = [record for record in reading.records if not comment or not sample.begins(record.line, comment)]
-    header = find_header(reading, records, options, sample.bad)
+    header = find_header(reading, records, options)
     style = reading.style if reading.width > 1 else reading.style._replace(delimiter="")
     return Dialect(
         delimiter=style.delimiter,

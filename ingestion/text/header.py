@@ -4,7 +4,7 @@ A header is known by contrast to the rows below it. Where there is none, what is
 record is never taken for a title: a header that does not fit is left to the reader, which rejects it with its line.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingestion.options import ReadOptions
@@ -42,13 +42,13 @@ class Header:
     assumptions: tuple[str, ...] = ()
 
 
-def find_header(reading: Reading, records: Sequence[Record], options: ReadOptions, bad: Collection[int] = ()) -> Header:
+def find_header(reading: Reading, records: Sequence[Record], options: ReadOptions) -> Header:
     """The header of a table, which options may pin; raises `FileRefused` where a pin does not fit.
 
-    ``records`` are those of the reading, without comments; ``bad`` are lines with bytes that could not be decoded.
+    ``records`` are those of the reading, without comments.
     """
     skipped = options.skip_lines or 0
-    top = top_of(reading, [record for record in records if record.line > skipped], bad)
+    top = top_of(reading, [record for record in records if record.line > skipped])
     if not top.usual:
         if options.names:
             raise FileRefused("header", f"lake.toml pins {top.width} names, but no line has {top.width} fields")
@@ -129,7 +129,7 @@ def _named(top: Top, start: int) -> list[int]:
         verdict = top.body.verdict(top.rows[place], is_first=not block)
         goes_on = verdict is Verdict.NAMES or (verdict is Verdict.MOSTLY_NAMES and not block)
         opens = verdict is last is Verdict.OPEN and (not block or _has_words_alone(top.rows[block[-1]]))
-        if (not goes_on and not opens) or (block and top.is_bad(place)):
+        if (not goes_on and not opens) or (block and place in top.bad):
             break
         block.append(place)
         last = verdict

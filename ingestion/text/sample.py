@@ -176,14 +176,17 @@ class Reading:
     def usual(self) -> list[Sequence[str]]:
         """The cells of the records of the usual width, damaged bytes aside where that leaves some."""
         usual = [record for record in self.records if len(record.cells) == self.width]
-        bad = self._sample.bad
-        legible = [record.cells for record in usual if bad.isdisjoint(range(record.line, record.end + 1))]
+        legible = [record.cells for record in usual if self.is_legible(record)]
         return legible or [record.cells for record in usual]
 
     @property
     def quoting(self) -> int:
         """How many records of the usual width need quotes: around a delimiter, a line end, or a quote."""
         return sum(any(map(self._splitter.needs_quotes, cells)) for cells in self.usual)
+
+    def is_legible(self, record: Record) -> bool:
+        """Whether all bytes of a record could be decoded."""
+        return self._sample.bad.isdisjoint(range(record.line, record.end + 1))
 
     def values(self, record: Record) -> list[str]:
         """The cells of a record as they are meant."""

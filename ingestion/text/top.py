@@ -22,8 +22,8 @@ Row = list[str]
 class Top:
     """The first records of a table with their cells; ``usual`` are the places of those that have its width.
 
-    ``places`` are those of all records of that width, further down too, by their cells. ``bad`` are the lines with
-    bytes that could not be decoded.
+    ``places`` are those of all records of that width, further down too, by their cells. ``bad`` are the places of
+    records with bytes that could not be decoded.
     """
 
     records: list[Record]
@@ -43,11 +43,6 @@ class Top:
         """The first usual row that is not a title."""
         return next((place for place in self.usual[:-1] if self._is_none_or_again(place)), self.usual[-1])
 
-    def is_bad(self, place: int) -> bool:
-        """Whether a record holds bytes that could not be decoded."""
-        record = self.records[place]
-        return any(line in self.bad for line in range(record.line, record.end + 1))
-
     def times(self, place: int) -> int:
         """How often the record at a place comes."""
         return len(self.places.get(bare(self.records[place].cells), ()))
@@ -63,7 +58,7 @@ class Top:
         return not is_title(row) or (filled(row) > 0 and self.comes_again(place))
 
 
-def top_of(reading: Reading, records: list[Record], bad: Collection[int]) -> Top:
+def top_of(reading: Reading, records: list[Record]) -> Top:
     """The first of these records of a reading, with the body below them."""
     width = reading.width
     usual = [place for place, record in enumerate(records) if len(record.cells) == width]
@@ -83,7 +78,7 @@ def top_of(reading: Reading, records: list[Record], bad: Collection[int]) -> Top
         width,
         Body(told[1:], width, told[:HEADER_ROWS_MAX]),
         places,
-        bad,
+        [place for place, record in enumerate(first) if not reading.is_legible(record)],
     )
 
 
