@@ -298,18 +298,18 @@ time.sleep(60)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, big_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file larger than the limit is read within the limit."""
+    """A file much larger than the limit is read within it: what is held, 500 to 600 MB by chance, is as for 10 GB."""
     monkeypatch.setenv("POLARS_MAX_THREADS", "2")
     larger = tmp_path / "larger.csv"
     with larger.open("wb") as file:
-        for _ in range(4):
+        for _ in range(8):
             file.write(big_file.read_bytes())
-    with Parser(tmp_path, ParserLimits(memory_bytes=larger.stat().st_size - (1 << 20), seconds_max=200)) as parser:
+    with Parser(tmp_path, ParserLimits(memory_bytes=larger.stat().st_size * 3 // 5, seconds_max=250)) as parser:
         outcome = parser.parse(request(tmp_path, larger))
     assert isinstance(outcome, Parsed), outcome
     [part] = outcome.parts
-    assert part.rows + part.rejected == part.records == 4 * ROWS + 3
-    assert part.rejected in {0, 3}  # the header again
+    assert part.rows + part.rejected == part.records == 8 * ROWS + 7
+    assert part.rejected in {0, 7}  # the header again
 
 
 def parsed(parser: Parser, folder: Path, data: bytes, name: str) -> Path:
