@@ -11,7 +11,7 @@ import polars as pl
 
 from catalog.zones import TableName
 from lake.promote.dependent import ByKey, Dependence, Whole
-from lake.promote.multiset import COUNT, less, more, tally, with_twins
+from lake.promote.multiset import balance, less, more
 
 Sources = Mapping[TableName, pl.LazyFrame]
 
@@ -75,12 +75,5 @@ def less_and_more(old: pl.LazyFrame, new: pl.LazyFrame) -> tuple[pl.LazyFrame, p
     >>> went.collect().rows(), came.collect().rows()
     ([(1,)], [(2,)])
     """
-    schema = old.collect_schema()
-    signed = [new.select(schema.names()).with_columns(_sign(1)), old.with_columns(_sign(-1))]
-    marked, names = with_twins(pl.concat(signed), schema)
-    counts = tally(marked, names, pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0).select(*schema, COUNT)
-    return less(counts), more(counts)
-
-
-def _sign(number: int) -> pl.Expr:
-    return pl.lit(number, pl.Int64).alias(COUNT)
+    balanced = balance(new, old)
+    return less(balanced), more(balanced)

@@ -50,10 +50,10 @@ def tally(rows: pl.LazyFrame, names: Sequence[str], count: pl.Expr) -> pl.LazyFr
     return rows.group_by(keys).agg(count, *firsts).select(*names, count.meta.output_name())
 
 
-def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room) -> pl.LazyFrame:
+def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room | None = None) -> pl.LazyFrame:
     """The rows of which there are not as many in ``new`` as in ``old``, each once, with the difference as `COUNT`.
 
-    Both have the same columns. Written down by ``room``, one share of the rows after the other.
+    Both have the same columns. Written down by ``room``, one share of the rows after the other; without, not yet run.
     """
     schema = new.collect_schema()
     both = pl.concat(
@@ -63,12 +63,11 @@ def balance(new: pl.LazyFrame, old: pl.LazyFrame, room: Room) -> pl.LazyFrame:
         ]
     )
     marked, names = with_twins(both, schema)
+    if room is None:
+        return _differing(marked, names).select(*schema, COUNT)
     one, other = bulk(new), bulk(old)
     passes = room.passes(one.rows + other.rows, max(one.width, other.width))
-    parts = (
-        tally(marked.filter(share), names, pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0)
-        for share in shares(schema.names(), passes)
-    )
+    parts = (_differing(marked.filter(share), names) for share in shares(schema.names(), passes))
     kept = [room.keep(part.select(*schema, COUNT)) for part in parts]
     return kept[0] if len(kept) == 1 else pl.concat(kept)
 
@@ -86,6 +85,10 @@ def less(balanced: pl.LazyFrame) -> pl.LazyFrame:
 def fewer(balanced: pl.LazyFrame) -> pl.LazyFrame:
     """The same, each once, with how often it is as `COUNT`."""
     return balanced.filter(pl.col(COUNT) < 0).with_columns(-pl.col(COUNT))
+
+
+def _differing(signed: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+    return tally(signed, names, pl.col(COUNT).sum()).filter(pl.col(COUNT) != 0)
 
 
 def _repeated(counted: pl.LazyFrame) -> pl.LazyFrame:
