@@ -12,6 +12,7 @@ from catalog.zones import TableName, Zone, bronze_table, parted
 from ingestion import landing
 from ingestion.batch import Finished, bronze_tables
 from ingestion.ingest import ingest as ingest_landing
+from ingestion.manifest import datasets_begun
 from lake.heads import bronze_names, read_heads
 from lake.promote.ahead import look_ahead
 from lake.promote.declare import Job
@@ -92,17 +93,13 @@ def plan(lake: Workspace, names: Sequence[str] = ()) -> tuple[Mapping[str, int],
 
 def chosen(lake: Workspace, names: Sequence[str]) -> list[Job]:
     """The project's jobs, or those of some tables and of what these are made from. Raises `NotFound`, `UsageError`."""
-    expected = _expected(lake)
-    jobs = find_jobs(lake.settings.project, expected, _automatic(lake, expected))
+    begun = {*map(bronze_table, datasets_begun(lake.objects))}
+    tables = {*bronze_tables(lake.objects)}
+    expected = _expected(lake, begun | tables)
+    # A table may get one in silver without a job if it holds rows, or is about to.
+    bronze = sorted(name for name in expected if name.zone is Zone.BRONZE and name not in begun - tables)
+    jobs = find_jobs(lake.settings.project, expected, bronze if lake.settings.is_automatic else ())
     return select(jobs, names) if names else jobs
-
-
-def _automatic(lake: Workspace, expected: Collection[TableName]) -> list[TableName]:
-    """The bronze tables that may get one in silver without a job: those that hold rows, or are about to."""
-    if not lake.settings.is_automatic:
-        return []
-    begun = {*bronze_names(lake.objects)} - {*bronze_tables(lake.objects)}
-    return sorted(name for name in expected if name.zone is Zone.BRONZE and name not in begun)
 
 
 def _taken_in(lake: Workspace, signature: Signature, datasets: Sequence[str], told: Told) -> tuple[Finished, ...]:
@@ -114,16 +111,17 @@ def _message(batches: Sequence[Finished]) -> str:
     return f"ingest {files} files" if files else ""
 
 
-def _expected(lake: Workspace) -> set[TableName]:
+def _expected(lake: Workspace, bronze: Collection[TableName]) -> set[TableName]:
     """The tables that a job may read and none need make: bronze, begun or in landing, and what is published."""
     route = lake.settings.routes().dataset_of
     landed = set(map(bronze_table, landing.find(lake.objects, (), route)))
-    return {*bronze_names(lake.objects), *landed, *map(TableName.parse, lake.log.head().tables)}
+    return {*bronze, *landed, *map(TableName.parse, lake.log.head().tables)}
 
 
 def _require_known(lake: Workspace, datasets: Sequence[str]) -> None:
     """Raises `NotFound` for a dataset that has no file in landing and never had one."""
-    bronze = [name for name in _expected(lake) if name.zone is Zone.BRONZE] if datasets else []
+    known = _expected(lake, bronze_names(lake.objects)) if datasets else ()
+    bronze = [name for name in known if name.zone is Zone.BRONZE]
     there = sorted({parted(name.name)[0] for name in bronze})
     for dataset in datasets:
         if dataset not in there:
