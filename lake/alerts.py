@@ -19,7 +19,7 @@ import polars as pl
 from catalog.errors import LakeError
 from catalog.ledger import LEDGER, SCHEMA
 from catalog.register import Ended, Status, TableRun
-from catalog.tables import in_columns, store_faults
+from catalog.tables import store_faults
 from lake.deliveries import USED, deliveries
 from lake.local import write_private
 from lake.logs import LOGGER, RunLog
@@ -148,10 +148,10 @@ def _aside(each: TableRun) -> str:
 def _overdue(lake: Workspace) -> list[dict[str, Any]]:
     """The deliveries of late that are missing, or came after their day, by what is published. Raises `StoreError`."""
     view = Published(lake.store, lake.log.head(), lake.settings)
-    if str(LEDGER) not in view.names():
+    if view.commit.version(LEDGER) is None:
         return []
     with store_faults(f"read {LEDGER}"):
-        known = in_columns(view.read(str(LEDGER)), SCHEMA).select(USED).collect(engine="streaming")
+        known = view.read_own(LEDGER, SCHEMA).select(USED).collect(engine="streaming")
     today = datetime.now(UTC).date()
     found = deliveries(known, lake.settings.schedules(), today)
     is_recent = pl.col("due") >= today - timedelta(days=LATE_DAYS)

@@ -12,7 +12,7 @@ import polars as pl
 
 from catalog.errors import NotFound, StoreError, UsageError
 from catalog.ledger import LEDGER, SCHEMA
-from catalog.tables import in_columns, store_faults
+from catalog.tables import store_faults
 from catalog.zones import Zone
 from lake.published import Published
 from lake.scratch import scratch_folder
@@ -50,7 +50,7 @@ def named(view: Published, name: str) -> Named:
     Raises `NotFound` naming the nearest, `StoreError`.
     """
     name = name.removeprefix(f"{Zone.LANDING}/")
-    ledger = _ledger(view)
+    ledger = view.read_own(LEDGER, SCHEMA)
     # A "#" may be in a landing name itself: the longest name that is known counts.
     for candidate in _candidates(name):
         is_meant = (pl.col("file") == candidate) | (pl.col("delivery") == candidate)
@@ -124,11 +124,6 @@ def _candidates(name: str) -> Iterator[str]:
     while "#" in name:
         name = name.rpartition("#")[0]
         yield name
-
-
-def _ledger(view: Published) -> pl.LazyFrame:
-    name = str(LEDGER)
-    return in_columns(view.read(name), SCHEMA) if name in view.names() else pl.LazyFrame(schema=SCHEMA)
 
 
 def _collected(entries: pl.LazyFrame) -> list[Entry]:

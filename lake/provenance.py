@@ -13,7 +13,7 @@ from catalog.errors import DataRefused, UsageError
 from catalog.ledger import LEDGER
 from catalog.log import Commit, Log
 from catalog.quarantine import QUARANTINE, SCHEMA, delivery_of
-from catalog.tables import Tables, in_columns, store_faults
+from catalog.tables import Tables, store_faults
 from catalog.zones import bronze_table
 from ingestion.history import History
 from ingestion.parser import Parser
@@ -166,10 +166,8 @@ def _parts(found: Named, reading: Reading) -> list[Mapping[str, Any]]:
 
 def _rejects(view: Published, found: Named, reading: Reading, line: int) -> tuple[pl.DataFrame, int | None]:
     """What the quarantine has of a record, and the line of the next one that it has of the file."""
-    if str(QUARANTINE) not in view.names():
-        return pl.DataFrame(schema=SCHEMA), None
     origin = reading.entry["origin"] or reading.entry["delivery"]
-    mine = in_columns(view.read(str(QUARANTINE)), SCHEMA).filter(
+    mine = view.read_own(QUARANTINE, SCHEMA).filter(
         pl.col("file") == found.in_rows, delivery_of() == origin, pl.col("line") >= line
     )
     following = mine.filter(pl.col("line") > line).select(pl.col("line").min())

@@ -9,7 +9,7 @@ import polars as pl
 from catalog.errors import NotFound
 from catalog.log import Commit
 from catalog.objects import ObjectStore
-from catalog.tables import Snapshot, Tables
+from catalog.tables import Snapshot, Tables, in_columns
 from catalog.zones import TableName
 from lake.settings import Settings
 
@@ -69,3 +69,12 @@ class Published:
     def read(self, name: str) -> pl.LazyFrame:
         """A table's rows as a Polars LazyFrame; they are read when it is collected. Raises `NotFound`, `StoreError`."""
         return self.snapshot(name).scan()
+
+    def read_own(self, name: TableName, schema: pl.Schema) -> pl.LazyFrame:
+        """The rows of one of the lake's own tables in the columns that it has now; none where it is not published.
+
+        Raises `StoreError`.
+        """
+        if self.commit.version(name) is None:
+            return schema.to_frame().lazy()
+        return in_columns(self.read(str(name)), schema)

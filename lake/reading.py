@@ -15,7 +15,7 @@ from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from catalog.runs import RUNS
 from catalog.runs import SCHEMA as RUNS_SCHEMA
-from catalog.tables import in_columns, store_faults
+from catalog.tables import store_faults
 from lake.adopt import adopt as adopt_table
 from lake.adopt import source_of
 from lake.archive import Entry, raw_file, save_raw
@@ -67,18 +67,15 @@ class View(Published):
 
     def quarantine(self) -> pl.LazyFrame:
         """What is set aside and why: columns as `catalog.quarantine.SCHEMA`. Raises `StoreError`."""
-        name = str(QUARANTINE)
-        return whole(self.read(name)) if name in self.names() else pl.LazyFrame(schema=QUARANTINE_SCHEMA)
+        return whole(self.read_own(QUARANTINE, QUARANTINE_SCHEMA))
 
     def ledger(self) -> pl.LazyFrame:
         """Every file that ever landed, and its fate: columns as `catalog.ledger.SCHEMA`. Raises `StoreError`."""
-        name, schema = str(ledger.LEDGER), ledger.SCHEMA
-        return in_columns(self.read(name), schema) if name in self.names() else pl.LazyFrame(schema=schema)
+        return self.read_own(ledger.LEDGER, ledger.SCHEMA)
 
     def runs(self) -> pl.LazyFrame:
         """Every run that was published by then, a row for each table: columns as `catalog.runs.SCHEMA`."""
-        name = str(RUNS)
-        return in_columns(self.read(name), RUNS_SCHEMA) if name in self.names() else pl.LazyFrame(schema=RUNS_SCHEMA)
+        return self.read_own(RUNS, RUNS_SCHEMA)
 
     def deliveries(self, datasets: Collection[str] = (), at: date | None = None) -> pl.DataFrame:
         """What was expected by a day (today, in UTC) and what came: the twin of ``lake deliveries``.
