@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from catalog.log import Log
 from catalog.register import Begun, Ended, Register, Status
+from catalog.turns import Turn
 from lake.local import Process
 
 UNSEEN_DAYS = 7
@@ -19,6 +20,12 @@ def here() -> tuple[str, str, Process]:
     """This process as another on the same machine knows it: the host, its space of pids, pid and start."""
     pid = os.getpid()
     return socket.gethostname(), _space(), Process.of(pid) or Process(pid, "")
+
+
+def seen_from_here(known: Begun | Turn) -> Process | None:
+    """The process of a run or of a turn; None where it is, or was, where it cannot be seen from here."""
+    host, space, _ = here()
+    return Process(known.pid, known.started) if (known.host, known.space) == (host, space) else None
 
 
 def ended_and_going(register: Register, log: Log) -> tuple[list[Ended], list[Begun]]:
@@ -48,12 +55,11 @@ def _interrupted(register: Register, log: Log, begun: Begun) -> Ended | None:
 
 def is_gone(begun: Begun, now: datetime) -> bool:
     """Whether the process of a run has ended; of one that cannot be seen from here, whether it must have by now."""
-    host, space, process = here()
-    if begun.host == host and begun.space == space:
-        if begun.pid == process.pid and begun.started == process.started:
-            return begun.run not in active
-        return not Process(begun.pid, begun.started).is_running()
-    if begun.host == host and _boot(begun.started) != _boot(process.started):
+    host, _, mine = here()
+    process = seen_from_here(begun)
+    if process is not None:
+        return begun.run not in active if process == mine else not process.is_running()
+    if begun.host == host and _boot(begun.started) != _boot(mine.started):
         return True
     return now - begun.at > timedelta(days=UNSEEN_DAYS)
 

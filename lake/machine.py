@@ -4,7 +4,7 @@ import errno
 import os
 import re
 
-from catalog.errors import MachineError
+from catalog.errors import LakeError, MachineError
 
 _AGAIN = "then run again: what was committed stands"
 _ROOM = f"make room on its disk (the lake works in .lake of the project, and in TMPDIR), {_AGAIN}"
@@ -41,6 +41,14 @@ def machine_error(error: BaseException) -> MachineError | None:
     place = getattr(error, "filename", None)
     where = "" if place is None else f": {place}"
     return MachineError(f"this machine could not do it: {os.strerror(number)}{where}", next=_ADVICE[number])
+
+
+def blamed(error: LakeError | OSError) -> LakeError:
+    """What to tell of an error that is the lake's, or this machine's; any other is raised again."""
+    told = error if isinstance(error, LakeError) else machine_error(error)
+    if told is None:
+        raise error
+    return told
 
 
 def _number(error: BaseException) -> int | None:

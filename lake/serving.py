@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 from catalog.errors import Conflict, LakeError, MachineError, StoreError
 from catalog.turns import Turn, Turns
 from catalog.zones import Zone
-from lake.abandoned import here
-from lake.local import Process
-from lake.machine import machine_error
+from lake.abandoned import here, seen_from_here
+from lake.machine import blamed
 from lake.publication import RunResult, Told
 from lake.run import run
 from lake.runs import called_by
@@ -110,8 +109,7 @@ class Server:
             self._close(timetable, turns, *self._open[timetable.name])
         found = turns.newest()
         if found is None and timetable.cron is not None:
-            first = self._new(0, Due(datetime.now(UTC), ""))
-            turns.put(replace(first, due=None, ended=first.at, status="ok"), None)
+            turns.put(self._first(), None)
             return
         due = self._due(timetable, found)
         if due is None:
@@ -130,11 +128,9 @@ class Server:
         """What is due; the turn was read before anything else is, so that one taken meanwhile is not taken again."""
         is_gone = found is not None and found[0].is_at_work and self._is_gone(timetable, *found)
         clock = Clock(datetime.now(UTC), self._awake)
-        turn = self._new(0, Due(clock.now, "")) if found is None else found[0]
+        turn = self._first() if found is None else found[0]
         if timetable.cron is not None:
             return due_by_clock(timetable, turn, clock, is_gone=is_gone)
-        if found is None:
-            turn = replace(turn, ended=turn.at)
         now = time.monotonic()
         if now < self._pauses.get(timetable.name, (0.0, 0.0))[0]:
             return None
@@ -150,7 +146,9 @@ class Server:
         """Take a turn; None where another was first."""
         before, etag = (None, None) if found is None else found
         turn = replace(
-            self._new(1 if before is None else before.number + 1, due), seen=self._published(timetable), tries=due.tries
+            self._new(1 if before is None else before.number + 1, due.at),
+            seen=self._published(timetable),
+            tries=due.tries,
         )
         standing = turns.put(turn, etag)
         return None if standing is None else _Taken(turn, standing, {} if before is None else dict(before.seen))
@@ -165,14 +163,12 @@ class Server:
             turn = replace(turn, run=result.run, seen=_seen(timetable, turn, result))
             self._pauses.pop(timetable.name, None)
         except (LakeError, OSError) as error:
-            blamed = error if isinstance(error, LakeError) else machine_error(error)
-            if blamed is None:
-                raise
+            failure = blamed(error)
             status = "failed"
-            if isinstance(blamed, _AGAIN):
+            if isinstance(failure, _AGAIN):
                 turn = replace(turn, seen=taken.seen)
             self._pause(timetable.name)
-            raise blamed from None
+            raise failure from None
         finally:
             ended = replace(turn, beats=taken.beats + 1, ended=datetime.now(UTC), status=status)
             with suppress(LakeError):
@@ -192,15 +188,20 @@ class Server:
                     f"{timetable.name}: {shown_time(timetable, passed)} is skipped: the run before it was at work"
                 )
 
-    def _new(self, number: int, due: Due) -> Turn:
+    def _first(self) -> Turn:
+        """No turn yet: the schedule is served from now on."""
+        turn = self._new(0, None)
+        return replace(turn, ended=turn.at, status="ok")
+
+    def _new(self, number: int, due: datetime | None) -> Turn:
         host, space, process = here()
-        return Turn(number, datetime.now(UTC), host, space, process.pid, process.started, due=due.at)
+        return Turn(number, datetime.now(UTC), host, space, process.pid, process.started, due=due)
 
     def _is_gone(self, timetable: Timetable, turn: Turn, etag: str) -> bool:
         """Whether the server that took a turn is gone: its process is, or nothing was heard of it for long."""
-        host, space, _ = here()
-        if (turn.host, turn.space) == (host, space):
-            return not Process(turn.pid, turn.started).is_running()
+        process = seen_from_here(turn)
+        if process is not None:
+            return not process.is_running()
         known, since = self._still.get(timetable.name, ("", 0.0))
         if known != etag:
             self._still[timetable.name] = (etag, time.monotonic())
@@ -232,13 +233,11 @@ class Server:
         try:
             yield
         except (LakeError, OSError) as error:
-            blamed = error if isinstance(error, LakeError) else machine_error(error)
-            if blamed is None:
-                raise
-            if self._complaints.get(name) != blamed.kind:
-                told = f"{name}: error: {blamed}".removeprefix(": ")
+            failure = blamed(error)
+            if self._complaints.get(name) != failure.kind:
+                told = f"{name}: error: {failure}".removeprefix(": ")
                 self._said(f"{told}\n  it is tried again until it works")
-            self._complaints[name] = blamed.kind
+            self._complaints[name] = failure.kind
         else:
             if self._complaints.pop(name, ""):
                 self._said(f"{name}: it works again".removeprefix(": "))

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from catalog.errors import LakeError, NotFound
 from catalog.zones import Zone
-from lake.machine import machine_error
+from lake.machine import blamed
 from lake.publication import RunResult
 from lake.runs import called_by
 from lake.workspace import Workspace
@@ -72,13 +72,8 @@ class Watch:
                 self._work_on(landed)
                 self._tried, self._again_at = landed, time.monotonic() + RETRY_SECONDS_MAX
             self._is_well()
-        except LakeError as error:
-            self._complain(error)
-        except OSError as error:
-            blamed = machine_error(error)
-            if blamed is None:
-                raise
-            self._complain(blamed)
+        except (LakeError, OSError) as error:
+            self._complain(blamed(error))
 
     def _work_on(self, landed: Landed) -> None:
         try:
