@@ -96,6 +96,11 @@ class Entry:
     origin: str | None = None
     run: str | None = None
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether the file was set aside whole, or a part of it was."""
+        return self.fate == Fate.REJECTED or self.refused > 0
+
 
 def frame_of(entries: Iterable[Entry]) -> pl.DataFrame:
     """The entries as rows of the ledger."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.errors import Conflict
-from catalog.ledger import Entry, Fate
+from catalog.ledger import Entry
 from catalog.log import Commit
 from catalog.objects import probe
 from catalog.tables import Snapshot, Tables
@@ -49,7 +49,7 @@ class RunResult:
     def rejected(self) -> tuple[Entry, ...]:
         """The files that were set aside whole, or of which a part was."""
         entries = (entry for batch in self.batches for entry in batch.entries)
-        return tuple(entry for entry in entries if entry.fate == Fate.REJECTED or entry.refused)
+        return tuple(entry for entry in entries if entry.is_aside)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

@@ -24,11 +24,6 @@ def table_runs(batches: Sequence[Finished], outcomes: Sequence[Outcome]) -> tupl
     return (*_of_batches(batches), *_of_outcomes(outcomes))
 
 
-def is_aside(entry: Entry) -> bool:
-    """Whether a file was set aside whole, or a part of it was."""
-    return entry.fate == Fate.REJECTED or bool(entry.refused)
-
-
 def lines_of(done: Read | Finished | Event) -> Iterator[Line]:
     """What the log says of a batch, with a line for each file that needs a look, or of a job; of single files less."""
     if isinstance(done, Read):
@@ -72,7 +67,7 @@ def _of_entries(table: str, version: int | None, entries: Sequence[Entry]) -> Ta
         rows_read=sum(entry.records for entry in entries),
         rows_out=sum(entry.rows for entry in taken),
         rejected=sum(entry.rejected for entry in taken),
-        files_aside=sum(is_aside(entry) for entry in entries),
+        files_aside=sum(entry.is_aside for entry in entries),
         bytes_in=sum(entry.size_bytes for entry in entries),
     )
 
