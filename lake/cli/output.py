@@ -113,9 +113,11 @@ def _texts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _visible(text: str | None) -> str:
-    """A value as a terminal may show it: one that steers the terminal is spelled out."""
-    if text is None:
-        return MISSING
+    return MISSING if text is None else visible(text)
+
+
+def visible(text: str) -> str:
+    """Text as a terminal may show it: what steers the terminal is spelled out."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

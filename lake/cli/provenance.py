@@ -12,7 +12,7 @@ from catalog.errors import UsageError
 from catalog.log import Commit
 from lake.cli.inspect import told_dialect
 from lake.cli.options import at_option
-from lake.cli.output import as_table, plain
+from lake.cli.output import as_table, plain, visible
 from lake.cli.report import counted, say
 from lake.provenance import Provenance, Reading, Record
 from lake.reading import open_lake
@@ -132,13 +132,8 @@ def _told_record(record: Record) -> Iterator[str]:
 
 
 def _fact(name: str, value: object) -> str:
-    return f"  {name:<12} {_visible(str(value))}"
+    return f"  {name:<12} {visible(str(value))}"
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {_visible(line)}" for line in text.split("\n"))
-
-
-def _visible(text: str) -> str:
-    """Text as a terminal may show it: what steers the terminal is spelled out."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "\n".join(f"  {visible(line)}" for line in text.split("\n"))
