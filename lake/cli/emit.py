@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -28,6 +29,19 @@ def emit(frames: Iterable[pl.DataFrame], form: str, output: Path | None, rows_sh
         return
     with whole_file(output) as part, part.open("w", encoding="utf-8", newline="") as stream:
         _write(frames, form, stream, rows_shown)
+
+
+def emit_lazily(rows: pl.LazyFrame, form: str | None, limit: int, empty: str) -> bool:
+    """Print rows that are read as they are written, for a table no more than it shows; whether there are any.
+
+    Where there are none, ``empty`` is said.
+    """
+    frames = iter([rows.head(limit + 1).collect()]) if form in (None, "table") else rows.collect_batches()
+    first = next(frames, pl.DataFrame(schema=rows.collect_schema()))
+    if first.is_empty():
+        say(empty)
+    emit(chain([first], frames), form or "table", None, limit)
+    return not first.is_empty()
 
 
 @contextmanager

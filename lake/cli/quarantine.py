@@ -1,6 +1,5 @@
 """``lake quarantine list | show | replay`` and ``lake retract``: what was set aside, and the ways back."""
 
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import polars as pl
 
 from catalog.errors import ExitCode, NotFound, UsageError
 from lake.advice import next_step
-from lake.cli.emit import emit
+from lake.cli.emit import emit_lazily
 from lake.cli.options import FORMATS, ROWS_SHOWN, format_option, limit_option
 from lake.cli.progress import progress
 from lake.cli.report import counted, exit_code, say
@@ -58,13 +57,8 @@ def quarantine_list(project: Path | None, /, form: str | None, limit: int, **wan
             rows = rows.filter(pl.col(name) == value)
     if file is not None:
         rows = rows.filter((pl.col("file") == file) | pl.col("file").str.starts_with(f"{file}#"))
-    frame = rows.select(SHOWN)
-    frames = iter([frame.head(limit + 1).collect()]) if form in (None, "table") else frame.collect_batches()
-    first = next(frames, pl.DataFrame(schema=frame.collect_schema()))
-    if first.is_empty():
-        say("nothing is set aside" if status == "all" else f"nothing is set aside and {status}")
-    emit(chain([first], frames), form or "table", None, limit)
-    if first.height:
+    empty = "nothing is set aside" if status == "all" else f"nothing is set aside and {status}"
+    if emit_lazily(rows.select(SHOWN), form, limit, empty):
         say("next: lake quarantine show ID says what to do about each")
 
 

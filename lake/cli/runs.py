@@ -1,7 +1,6 @@
 """``lake runs | runs show | runs log``: what ran, how it ended, and what it said."""
 
 import json
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 import polars as pl
 
 from catalog.register import Status
-from lake.cli.emit import emit
+from lake.cli.emit import emit_lazily
 from lake.cli.options import FORMATS, ROWS_SHOWN, format_option, limit_option
 from lake.cli.output import as_table
 from lake.cli.report import say
@@ -59,12 +58,7 @@ def runs_list(project: Path | None, status: str | None, form: str | None, limit:
     rows = open_lake(project).runs()
     if status is not None:
         rows = rows.filter(pl.col("status") == status)
-    frame = _by_run(rows)
-    frames = iter([frame.head(limit + 1).collect()]) if form in (None, "table") else frame.collect_batches()
-    first = next(frames, pl.DataFrame(schema=frame.collect_schema()))
-    if first.is_empty():
-        say("no run is on the record" if status is None else f"no run is {status}")
-    emit(chain([first], frames), form or "table", None, limit)
+    emit_lazily(_by_run(rows), form, limit, "no run is on the record" if status is None else f"no run is {status}")
 
 
 @runs.command("show")
