@@ -79,6 +79,13 @@ def exit_code(result: RunResult) -> int:
     return int(ExitCode.DATA_REFUSED if result.rejected or result.failed else ExitCode.OK)
 
 
+def tell_result(result: RunResult) -> None:
+    """Say what one of many runs brought; nothing is said of one that brought nothing."""
+    if result.is_published:
+        say(f"published as commit {result.commit.number}")
+    exit_code(result)
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun.
 

@@ -17,9 +17,8 @@ from catalog.turns import Turn, Turns
 from lake.cli.emit import emit
 from lake.cli.options import FORMATS, format_option
 from lake.cli.progress import progress
-from lake.cli.report import exit_code, say
+from lake.cli.report import say, tell_result
 from lake.cli.run import report
-from lake.publication import RunResult
 from lake.reading import Lake, open_lake
 from lake.serving import Server, shown_time
 from lake.timetable import Timetable
@@ -98,7 +97,7 @@ def schedule_run(project: Path | None, names: tuple[str, ...], at_once: bool, se
     if not chosen:
         raise UsageError("no schedule is in lake.toml", next="lake schedule --help shows one")
     with progress() as told:
-        server = Server(lake, names, told=told, done=_done, said=say)
+        server = Server(lake, names, told=told, done=tell_result, said=say)
         with _asked_to_stop(_ask(server)):
             for timetable in chosen:
                 say(f"serving {timetable.name}: {timetable.rule}")
@@ -194,13 +193,6 @@ def _asked_to_stop(handler: Handler) -> Iterator[None]:
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
-
-
-def _done(result: RunResult) -> None:
-    """What a run brought; nothing is said of one that brought nothing."""
-    if result.is_published:
-        say(f"published as commit {result.commit.number}")
-    exit_code(result)
 
 
 def _row(lake: Lake, timetable: Timetable, count: int) -> dict[str, Any]:

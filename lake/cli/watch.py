@@ -6,8 +6,7 @@ from types import FrameType
 
 import click
 
-from lake.cli.report import exit_code, say, tell
-from lake.publication import RunResult
+from lake.cli.report import say, tell, tell_result
 from lake.reading import open_lake
 from lake.watch import Watch
 
@@ -27,7 +26,7 @@ def watch(project: Path | None, datasets: tuple[str, ...], runs: bool, seconds: 
     """
     lake = open_lake(project)
     work = (lambda: lake.run(told=tell)) if runs else (lambda: lake.ingest(datasets, tell))
-    watching = Watch(lake, work, datasets=() if runs else datasets, done=_done, said=say)
+    watching = Watch(lake, work, datasets=() if runs else datasets, done=tell_result, said=say)
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
         watching.stop()
@@ -38,10 +37,3 @@ def watch(project: Path | None, datasets: tuple[str, ...], runs: bool, seconds: 
     say(f"watching landing{' of ' + ', '.join(datasets) if datasets else ''}; Ctrl-C stops")
     watching.run(seconds)
     say("stopped; what was committed stands")
-
-
-def _done(result: RunResult) -> None:
-    """What a round brought; nothing is said of one that brought nothing."""
-    if result.is_published:
-        say(f"published as commit {result.commit.number}")
-    exit_code(result)
