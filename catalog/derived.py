@@ -1,13 +1,13 @@
 """Tables derived from what was committed elsewhere: each fact once, whoever writes it down, however often."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TypeVar
 
 import polars as pl
 
 from catalog.errors import Conflict
-from catalog.tables import Change, DataFile, Snapshot, Tables, store_faults
+from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, store_faults
 from catalog.zones import TableName
 
 SMALL_BYTES = 8 * 1024**2
@@ -27,7 +27,11 @@ def record_once(tables: Tables, name: TableName, source: tuple[str, str], rows: 
     def write(base: Snapshot | None) -> Snapshot:
         if base is not None and is_held(tables, base, source):
             return base
-        return _append(tables, name, widened(tables, base, rows().collect_schema()), source, rows())
+        schema = rows().collect_schema()
+        base = widened(tables, base, schema)
+        new = written(tables, name, base, rows())
+        schema = base.schema if base is not None and new.removed else schema
+        return tables.commit(Change(name, ":".join((str(name), *source)), base, schema, new.kept, new.removed))
 
     return on_newest(tables, name, write)
 
@@ -63,25 +67,20 @@ def is_held(tables: Tables, base: Snapshot, source: tuple[str, str]) -> bool:
         return found.collect().height > 0
 
 
-def to_merge(base: Snapshot) -> list[DataFile]:
+def written(
+    tables: Tables, name: TableName, base: Snapshot | None, rows: pl.LazyFrame, gone: Collection[DataFile] = ()
+) -> Rewritten:
+    """New rows as files of a table, with the rows of its small files where there are many, but for what is ``gone``.
+
+    Raises `StoreError`.
+    """
+    merged = [] if base is None else [file for file in _to_merge(base) if file not in gone]
+    if base is not None and merged:
+        rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
+    return Rewritten(tuple(tables.sink(name, rows)), tuple(merged))
+
+
+def _to_merge(base: Snapshot) -> list[DataFile]:
     """The small files to write again with new rows, where there are many."""
     small = [file for file in base.files if file.size_bytes < SMALL_BYTES]
     return small if len(small) >= SMALL_FILES_MAX else []
-
-
-def _append(
-    tables: Tables, name: TableName, base: Snapshot | None, source: tuple[str, str], rows: pl.LazyFrame
-) -> Snapshot:
-    merged = [] if base is None else to_merge(base)
-    if base is not None and merged:
-        rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
-    return tables.commit(
-        Change(
-            name=name,
-            operation=":".join((str(name), *source)),
-            base=base,
-            schema=rows.collect_schema(),
-            add=tables.sink(name, rows),
-            remove=merged,
-        )
-    )

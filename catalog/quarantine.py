@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 
 import polars as pl
 
-from catalog.derived import is_held, on_newest, to_merge, widened
-from catalog.tables import Change, DataFile, Rewritten, Snapshot, Tables, rewritten, store_faults, without
+from catalog.derived import is_held, on_newest, widened, written
+from catalog.tables import Change, Rewritten, Snapshot, Tables, rewritten, store_faults, without
 from catalog.zones import TableName, Zone
 
 QUARANTINE = TableName(Zone.CATALOG, "quarantine")
@@ -55,18 +55,15 @@ def _record(
     base = widened(tables, base, SCHEMA)
     marked = _marked(tables, base, settled)
     schema = SCHEMA if base is None else base.schema
-    merged: list[DataFile] = []
-    added: list[DataFile] = []
+    new = Rewritten()
     if is_new:
-        merged = [] if base is None else [file for file in to_merge(base) if file not in marked.removed]
         fresh = _settler(settled)(rows) if settled else rows
-        old = [tables.scan_files(QUARANTINE, merged, schema)] if merged else []
-        added = tables.sink(QUARANTINE, pl.concat([*old, fresh.select(list(schema))]))
-    if not added and not marked.removed:
+        new = written(tables, QUARANTINE, base, fresh.select(list(schema)), marked.removed)
+    if not new.kept and not marked.removed:
         return base
     operation = f"{QUARANTINE}:source:{batch}"
-    gone = (*marked.removed, *merged)
-    return tables.commit(Change(QUARANTINE, operation, base, schema, (*marked.kept, *added), gone))
+    gone = (*marked.removed, *new.removed)
+    return tables.commit(Change(QUARANTINE, operation, base, schema, (*marked.kept, *new.kept), gone))
 
 
 def _marked(tables: Tables, base: Snapshot | None, settled: Mapping[str, str]) -> Rewritten:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from catalog.derived import on_newest, to_merge, widened
+from catalog.derived import on_newest, widened, written
 from catalog.register import Begun, Ended, Status, TableRun
 from catalog.tables import Change, Snapshot, Tables, in_columns, store_faults, without
 from catalog.zones import TableName, Zone
@@ -86,12 +86,10 @@ def _settle(tables: Tables, base: Snapshot | None, wanted: pl.DataFrame, before:
     if not differing and not gone.removed:
         return base
     schema = SCHEMA if base is None else base.schema
-    merged = [] if base is None else [file for file in to_merge(base) if file not in gone.removed]
-    old = [tables.scan_files(RUNS, merged, schema)] if merged else []
     rows = wanted.lazy().filter(pl.col("run").is_in(sorted(differing))).pipe(in_columns, schema)
-    added = tables.sink(RUNS, pl.concat([*old, rows]))
+    new = written(tables, RUNS, base, rows, gone.removed)
     operation = f"{RUNS}:{uuid.uuid4().hex}"
-    return tables.commit(Change(RUNS, operation, base, schema, (*gone.kept, *added), (*gone.removed, *merged)))
+    return tables.commit(Change(RUNS, operation, base, schema, (*gone.kept, *new.kept), (*gone.removed, *new.removed)))
 
 
 def _held(base: Snapshot | None, runs: set[str]) -> pl.DataFrame:
