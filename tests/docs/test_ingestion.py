@@ -3,39 +3,18 @@
 Where the page has a ``…`` a command may say anything, to the end of the line: a time, a name of a run.
 """
 
-import io
-import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
-from catalog.objects import Endpoint
-from lake.cli.main import main
-from lake.project import init
-from tests.support.projects import variables
+from tests.support.pages import BLOCK, command
 from tests.support.stores import ROOT
 
 PAGE = ROOT / "docs" / "ingestion.md"
-BLOCK = re.compile(r"(?:^`([\w./-]+)`\n\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-EXIT = re.compile(r"\s+# exits with (\d)$")
-
-
-@pytest.fixture
-def project(fast_endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new lake project, which is where this process is."""
-    for name in filter(lambda name: name.startswith("LAKE_"), dict(os.environ)):
-        monkeypatch.delenv(name)
-    for name, value in variables(fast_endpoint).items():
-        monkeypatch.setenv(name, value)
-    init(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.timeout(600)
@@ -58,19 +37,6 @@ def played(page: str, folder: Path) -> Iterator[tuple[str, str]]:
         else:
             yield text, said
             said = ""
-
-
-def command(line: str) -> str:
-    """What one command of the page writes to stdout; it must end as the page says, else with 0.
-
-    The command's own entry is called, in this process: fifty starts of Python take longer than all that they do.
-    """
-    expected, out = EXIT.search(line), io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
-    with redirect_stdout(out), pytest.raises(SystemExit) as ended:
-        main(shlex.split(EXIT.sub("", line))[1:])
-    assert ended.value.code == (int(expected[1]) if expected else 0), line
-    out.flush()
-    return out.buffer.getvalue().decode("utf-8")
 
 
 def filled(page: str, folder: Path) -> str:

@@ -10,11 +10,11 @@ from catalog.objects import Endpoint
 from lake.project import init
 from lake.promote.declare import Mode
 from lake.promote.sqlrules import FORMS
+from tests.support.pages import BLOCK
 from tests.support.projects import lake_command
 from tests.support.stores import ROOT
 
 PAGE = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^(?:`([\w/.-]+\.(?:csv|py|sql))`\n\n)?```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.timeout(600)
