@@ -21,6 +21,9 @@ class Zone(StrEnum):
 
 TABLE_ZONES = (Zone.BRONZE, Zone.SILVER, Zone.GOLD, Zone.CATALOG)
 
+INNER = "__lake_"
+"""Columns whose names begin so are the lake's own while it works on rows; no table has one."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,126}")
 _LENGTH_MAX = 60
 _PART = "__"

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from catalog.zones import INNER
+
 LAKE_COLUMNS = pl.Schema(
     {
         "_file": pl.String(),
@@ -26,8 +28,8 @@ def safe_names(found: Sequence[str]) -> tuple[str, ...]:
 
     >>> safe_names(["year", "dep delay", "", "Year", "year_2", "_file"])
     ('year', 'dep_delay', 'column_3', 'Year_3', 'year_2', '_file_2')
-    >>> safe_names(["*", "^x.*$", "a*", "^y"])
-    ('_', '_x.*$', 'a*', '^y')
+    >>> safe_names(["*", "^x.*$", "a*", "^y", "__lake_count"])
+    ('_', '_x.*$', 'a*', '^y', '_lake_count')
     """
     wanted = [_safe(name) or f"column_{position}" for position, name in enumerate(found, start=1)]
     taken = {name.lower() for name in OWN_COLUMNS}
@@ -56,8 +58,10 @@ def labels(found: Iterable[str], stored: Iterable[str]) -> dict[str, dict[str, s
 
 
 def _safe(name: str) -> str:
-    """A name that Delta stores, and that `pl.col` does not take for a pattern of names."""
+    """A name that Delta stores, that `pl.col` does not take for a pattern of names, and that is not the lake's own."""
     name = _UNSAFE.sub("_", name.strip().strip(_BOM).strip())
+    if name.lower().startswith(INNER):
+        return name[1:]
     return f"_{name[1:]}" if _PATTERN.fullmatch(name) else name
 
 

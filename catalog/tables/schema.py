@@ -10,6 +10,7 @@ from deltalake import Field
 from deltalake import Schema as DeltaSchema
 
 from catalog.errors import SchemaRefused, TypeRefused
+from catalog.zones import INNER
 
 if TYPE_CHECKING:
     from polars._typing import PolarsDataType
@@ -50,13 +51,15 @@ def storable(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The same rows in types that Delta holds: small unsigned integers widened, categories as their text.
 
     Nothing else is changed. Raises `TypeRefused` naming the column, its type and what to cast it to, and
-    `SchemaRefused` where two names differ in case only, which Delta takes for one.
+    `SchemaRefused` where two names differ in case only, which Delta takes for one, or where one is the lake's own.
 
     >>> storable(pl.LazyFrame({"n": [1]}, schema={"n": pl.UInt32})).collect_schema()
     Schema([('n', Int64)])
     """
     schema = frame.collect_schema()
     _refuse_twins(schema.names())
+    if own := next((name for name in schema if name.lower().startswith(INNER)), None):
+        raise SchemaRefused(f"column {own!r}: names that begin with {INNER} are the lake's own", next="rename it")
     casts = [pl.col(name).cast(target) for name, dtype in schema.items() if (target := _target(name, dtype)) != dtype]
     return frame.with_columns(casts) if casts else frame
 

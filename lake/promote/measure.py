@@ -24,7 +24,7 @@ from lake.promote.names import counted, listed, nearest
 EXAMPLES_MAX = 10
 _SHOWN_LENGTH_MAX = 60
 _SAMPLE_ROWS = 1000
-_ROWS = "__rows"
+_ROWS = "__lake_rows"
 
 
 Measured = RowRule | Unique | References | OneState

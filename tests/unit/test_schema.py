@@ -143,3 +143,9 @@ def test_an_empty_frame_keeps_its_types() -> None:
     """No rows are no reason to forget a column."""
     frame = pl.DataFrame({"day": [date(2024, 1, 1)], "at": [datetime(2024, 1, 1)]}).clear()
     assert storable(frame.lazy()).collect().schema == frame.schema
+
+
+@pytest.mark.parametrize("name", ["__lake_count", "__LAKE_x"])
+def test_a_name_that_is_the_lake_s_own_while_it_works_is_refused(name: str) -> None:
+    with pytest.raises(SchemaRefused, match=f"column '{name}': names that begin with __lake_ are the lake's own"):
+        storable(pl.LazyFrame({name: [1]}))
