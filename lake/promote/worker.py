@@ -15,11 +15,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import psutil
 
 from catalog.errors import DataRefused, JobFailed, LakeError, MachineError
 from catalog.objects import Endpoint, ObjectStore
@@ -184,6 +186,14 @@ def main(arguments: list[str]) -> None:
         rest = memoryview(json.dumps(_answer(session, request)).encode() + b"\n")
         while rest:
             rest = rest[answers.write(rest) :]
+    _end_children()
+
+
+def _end_children() -> None:
+    """End what jobs have started and left: nobody else would."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
 
 
 if __name__ == "__main__":

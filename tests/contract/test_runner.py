@@ -306,6 +306,15 @@ def test_a_run_that_is_ended_leaves_no_worker_and_publishes_nothing(
     assert list((folder / ".lake" / "scratch").glob("*/")) == []
 
 
+def test_what_a_job_started_and_left_ends_with_its_worker(lake: Lake) -> None:
+    """The job is done all the same."""
+    leaves = 'import subprocess; (HERE / "left").write_text(str(subprocess.Popen(["sleep", "600"]).pid))'
+    declare(lake, bad(leaves))
+    assert outcomes(lake)["gold.bad"].status == "ran"
+    left = int((lake.settings.project / "left").read_text())
+    until(lambda: not psutil.pid_exists(left))
+
+
 def until(happened: Callable[[], bool]) -> None:
     """Wait for something, and fail where it does not come."""
     due = time.monotonic() + SECONDS_MAX
