@@ -108,7 +108,7 @@ def _by_run(rows: pl.LazyFrame) -> pl.LazyFrame:
     grouped = rows.group_by("run", maintain_order=True).agg(
         *of_run, pl.col("rows_out").sum(), pl.col("rejected").sum(), tables=pl.col("table").n_unique()
     )
-    seconds = (pl.col("ended_at") - pl.col("begun_at")).dt.total_milliseconds() / 1000
+    seconds = ((pl.col("ended_at") - pl.col("begun_at")).dt.total_milliseconds() / 1000).round(3)
     first_line = pl.col("error").str.split("\n").list.first()
     return grouped.with_columns(seconds=seconds, error=first_line).select(SHOWN)
 
