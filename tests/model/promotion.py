@@ -10,11 +10,13 @@ which token meant "missing", with what a lake makes that knows nothing of before
 import argparse
 import os
 import random
+import sys
 import tempfile
 import time
+import traceback
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +27,7 @@ from typing import Any
 import polars as pl
 
 from catalog import failpoints
-from catalog.errors import DataRefused
+from catalog.errors import DataRefused, UsageError
 from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Change, Snapshot, Tables
 from catalog.zones import TableName
@@ -50,6 +52,7 @@ SCHEMA = {
     "_ingested_at": pl.Datetime("us", "UTC"),
 }
 FLOATS = [None, 0.0, -0.0, 1.5, float("nan")]
+SAID_EVERY = 100
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Row = dict[str, Any]
@@ -190,14 +193,14 @@ def rejects_of(world: World, told: Any) -> list[str]:
     return canonical(pl.scan_parquet(path, glob=False).select(list(RECORD)))
 
 
-def rebuilt(world: World, job: Job) -> tuple[Made, list[str]] | None:
+def rebuilt(world: World, job: Job) -> tuple[Made, pl.LazyFrame] | None:
     """What a lake makes of the sources that never made it before; None where it refuses."""
     try:
         with Task(job, world.inputs(job), None, world.desk()).made() as found:
             pass
     except DataRefused:
         return None
-    return found, canonical(world.tables.scan_files(job.table, found.files, found.schema))
+    return found, world.tables.scan_files(job.table, found.files, found.schema)
 
 
 def options_of(world: World) -> RunOptions:
@@ -207,8 +210,10 @@ def options_of(world: World) -> RunOptions:
         return RunOptions(full=True)
     if kind < 0.1 and world.recipe.mode in {"upsert", "scd2", "partition"}:
         return RunOptions(since=START + timedelta(days=world.chance.randint(0, 8)))
-    if kind < 0.13 and world.recipe.mode == "partition":
-        return RunOptions(partition={"g": world.chance.choice(["x", "y"])})
+    if kind < 0.14 and world.recipe.mode in {"upsert", "scd2", "partition"}:
+        column = (*world.recipe.options.get("partition_by", ()), *world.recipe.options.get("key", ()))[0]
+        values = {"g": ["x", "y"], "k": ["a", "b"], "id": [f"i{number}" for number in range(1, 7)]}[column]
+        return RunOptions(partition={column: world.chance.choice(values)})
     return RunOptions()
 
 
@@ -236,6 +241,9 @@ def attempt(world: World, job: Job, options: RunOptions) -> tuple[str, Snapshot 
         return "died", None
     except DataRefused as error:
         return f"refused: {error.what.partition(': ')[2]}", None
+    except UsageError as error:
+        assert options.partition, error
+        return f"not in part: {error.what}", None
     finally:
         failpoints.armed = None
     return outcome.how, snapshot
@@ -283,49 +291,75 @@ def verify(world: World, job: Job, options: RunOptions, snapshot: Snapshot | Non
     if snapshot is None:
         assert expected is None or options.partition, f"{where}: refused, a rebuild is not"
         return
-    if options.partition and world.pin is not None:
-        return  # only a part of it is new
     assert expected is not None, f"{where}: a rebuild is refused"
-    found, rows = expected
-    here = canonical(snapshot.scan())
+    found, whole = expected
+    if options.partition and world.pin is not None:
+        verify_part(options, world.pin, snapshot, whole, where)
+        return
+    here, rows = canonical(snapshot.scan()), canonical(whole)
     assert here == rows, f"{where}\n{here}\nis not\n{rows}"
     assert rejects_of(world, snapshot.metadata["rejects"]) == rejects_of(world, found.rejects), f"{where}: rejects"
     assert snapshot.metadata["nulls"] == found.nulls, f"{where}: nulls"
     assert snapshot.rows == len(rows), where
 
 
-def histories(endpoint: Endpoint, folder: Path, work: Sequence[tuple[int, Recipe]]) -> Counter[str]:
-    """Some histories on one store, each in tables of its own."""
-    ways: Counter[str] = Counter()
+def verify_part(options: RunOptions, pin: Snapshot, snapshot: Snapshot, whole: pl.LazyFrame, where: str) -> None:
+    """The rows that were asked for are those of a fresh lake, and all others those that were published."""
+    meant = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(text)) for name, text in options.partition.items())
+    for said, part, source in (("asked for", meant, whole), ("not asked for", ~meant, pin.scan())):
+        here, there = canonical(snapshot.scan().filter(part)), canonical(source.filter(part))
+        assert here == there, f"{where}: rows {said}\n{here}\nis not\n{there}"
+
+
+def histories(endpoint: Endpoint, folder: Path, work: Iterable[tuple[int, Recipe]]) -> Iterator[Counter[str]]:
+    """How the runs of some histories went, each in tables of its own. Raises `AssertionError` as `history` does."""
+    tables = Tables(ObjectStore(lake_on(endpoint)))
     for seed, recipe in work:
-        tables = Tables(ObjectStore(lake_on(endpoint)))
         with tempfile.TemporaryDirectory(dir=folder) as own:
-            ways += Counter({f"{recipe.mode}: {way}": n for way, n in history(seed, recipe, tables, Path(own)).items()})
-    return ways
+            ways = history(seed, recipe, tables, Path(own))
+        yield Counter({f"{recipe.mode} {recipe.kind}: {way}": count for way, count in ways.items()})
+
+
+def kinds_of(modes: Sequence[str]) -> dict[tuple[str, str], list[Recipe]]:
+    """The recipes by mode and dependence."""
+    kinds: dict[tuple[str, str], list[Recipe]] = {}
+    for recipe in RECIPES:
+        if recipe.mode in modes:
+            kinds.setdefault((recipe.mode, recipe.kind), []).append(recipe)
+    return kinds
 
 
 def work_of(count: int, first: int, modes: Sequence[str]) -> Iterator[tuple[int, Recipe]]:
-    """So many histories for each mode, over its recipes in turn."""
-    for mode in modes:
-        recipes = [recipe for recipe in RECIPES if recipe.mode == mode]
-        for number in range(count):
+    """So many histories for each mode and dependence, over its recipes in turn."""
+    kinds = kinds_of(modes)
+    for number in range(count):
+        for recipes in kinds.values():
             yield first + number, recipes[number % len(recipes)]
 
 
-def _apart(work: Sequence[tuple[int, Recipe]]) -> Counter[str]:
-    """The same in a process of its own, with a store of its own."""
-    with tempfile.TemporaryDirectory(prefix="lake-histories-") as name:
-        folder = Path(name)
-        with running("minio", folder / "store") as endpoint:
-            (folder / "scratch").mkdir()
-            return histories(endpoint, folder / "scratch", work)
+def _apart(work: Sequence[tuple[int, Recipe]]) -> tuple[Counter[str], list[str]]:
+    """The same in a process of its own, with a store of its own; how the runs went, and what was not right."""
+    ways: Counter[str] = Counter()
+    wrong = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lake-histories-") as name, running("minio", Path(name)) as endpoint:
+        for number, each in enumerate(work, start=1):
+            try:
+                ways += next(histories(endpoint, Path(name), [each]))
+            except Exception:
+                wrong.append(traceback.format_exc())
+                print(f"seed {each[0]}, {each[1].name}\n{wrong[-1]}", flush=True)
+            if number % SAID_EVERY == 0:
+                told = f"{number:,} of {len(work):,} histories, {len(wrong)} wrong, {time.monotonic() - began:.0f} s"
+                print(told, file=sys.stderr, flush=True)
+    return ways, wrong
 
 
 def main() -> None:
-    """Run a campaign; says how the runs went, and how many histories a second there were."""
+    """Run a campaign; says how the runs went; the exit code is 1 where a table was not right."""
     modes = list(dict.fromkeys(recipe.mode for recipe in RECIPES))
     parser = argparse.ArgumentParser(description="Random histories of promotion.")
-    parser.add_argument("--histories", type=int, default=1000, help="for each mode")
+    parser.add_argument("--histories", type=int, default=1000, help="for each mode and dependence")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mode", choices=modes)
     parser.add_argument("--jobs", type=int, default=2)
@@ -334,11 +368,13 @@ def main() -> None:
     os.environ["POLARS_MAX_THREADS"] = "1"
     began = time.monotonic()
     with ProcessPoolExecutor(chosen.jobs, get_context("spawn")) as pool:
-        ways: Counter[str] = sum(pool.map(_apart, [work[i :: chosen.jobs] for i in range(chosen.jobs)]), Counter())
+        done = list(pool.map(_apart, [work[i :: chosen.jobs] for i in range(chosen.jobs)]))
     seconds = time.monotonic() - began
-    for way, count in ways.most_common():
+    for way, count in sum((ways for ways, _ in done), Counter[str]()).most_common():
         print(f"{count:7,}  {way}")
-    print(f"{len(work):,} histories, all equal to a rebuild; {len(work) / seconds:.1f} a second")
+    wrong = sum(len(told) for _, told in done)
+    print(f"{len(work):,} histories; {wrong:,} do not equal a rebuild; {len(work) / seconds:.1f} a second")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import polars as pl
 from catalog.zones import TableName
 from lake import Source, expect
 from lake.promote.declare import Job, Mode, Query
-from lake.promote.dependent import Dependence, by_key, by_row, whole
+from lake.promote.dependent import ByKey, ByRow, Dependence, by_key, by_row, whole
 from tests.support.jobs import declared
 
 ROWS, OTHER = TableName.parse("bronze.rows"), TableName.parse("bronze.other")
@@ -30,6 +30,11 @@ class Recipe:
     def name(self) -> str:
         """How reports call it."""
         return f"{self.mode}/{self.shape}"
+
+    @property
+    def kind(self) -> str:
+        """How it depends on its first source: by row, by key or on the whole."""
+        return {ByRow: "by row", ByKey: "by key"}.get(type(self.rows), "on the whole")
 
     @property
     def reads_other(self) -> bool:
@@ -63,6 +68,7 @@ RECIPES = [
     Recipe("append", "inner join", by_row(), by_row()),
     Recipe("append", "union", by_row(), by_row()),
     Recipe("append", "plain known", by_row(), options={"expect": [KNOWN, SEEN]}),
+    Recipe("append", "share", whole()),
     Recipe("append", "sql filter", by_row()),
     Recipe("append", "sql grouped", by_key("g", "k")),
     Recipe("append", "sql left join", by_row(), by_key("k")),
@@ -70,18 +76,22 @@ RECIPES = [
     Recipe("upsert", "plain", by_row(), options=UPSERT | {"expect": [expect.unique("d")]}),
     Recipe("upsert", "grouped of k", by_key("k"), options=GROUPS),
     Recipe("upsert", "left join", by_row(), by_key("k"), options=UPSERT),
+    Recipe("upsert", "union", by_row(), by_row(), options={"key": ["id", "at"]}),
+    Recipe("upsert", "share", whole(), options=UPSERT),
     Recipe("upsert", "sql filter", by_row(), options=UPSERT),
     Recipe("upsert", "sql left join", by_row(), by_key("k"), options=UPSERT),
     Recipe("upsert", "sql newest", by_key("id"), options=UPSERT),
     Recipe("scd2", "typed", by_key("id"), options=TYPED | HISTORY),
     Recipe("scd2", "flagged", by_key("id"), options=HISTORY | {"deletes": "gone"}),
     Recipe("scd2", "flagged left join", by_key("id"), whole(), options=HISTORY | {"deletes": "gone"}),
+    Recipe("scd2", "share", whole(), options=HISTORY),
     Recipe("scd2", "sql filter", by_key("id"), options=HISTORY),
     Recipe("snapshot", "plain", whole(), options=HISTORY),
     Recipe("snapshot", "sql filter", whole(), options=HISTORY),
     Recipe("partition", "typed", by_key("g"), options=TYPED | BY_G),
     Recipe("partition", "plain", by_key("g", "k"), options={"partition_by": ["g", "k"]}),
     Recipe("partition", "window", by_key("g"), options=BY_G | {"null_tokens": ["NA"]}),
+    Recipe("partition", "share", whole(), options=BY_G),
     Recipe("partition", "sql grouped", by_key("g"), options=BY_G),
 ]
 
@@ -141,10 +151,18 @@ def _frame(shape: str, rows: pl.LazyFrame, other: pl.LazyFrame | None, code: int
             made = known.group_by("k").agg(n=pl.len(), d=pl.col("d").max(), ids=pl.col("id").sort())
         case "window":
             made = rows.select(*plain, count=pl.len().over("k", "g"), top=pl.col("d").max().over("g", "k"))
+        case "share":
+            made = rows.select(*plain, of=pl.col("d").max())
         case "union":
-            made = pl.concat([rows.select("k", name="v"), other.select("k", "name")]) if other is not None else rows
+            made = _union(rows, other)
         case "flagged":
             made = rows.select("id", "k", "d", "f", gone=(pl.col("v") == "0").fill_null(value=False))
         case _:
             made = rows.select(*plain, "v", *(["name"] if other is not None else []), "_line")
     return made.with_columns(**more)
+
+
+def _union(rows: pl.LazyFrame, other: pl.LazyFrame | None) -> pl.LazyFrame:
+    assert other is not None
+    named = other.select(pl.col("k").fill_null("?").alias("id"), "k", "name", at=pl.lit(0, pl.Int64))
+    return pl.concat([rows.select("id", "k", name="v", at="d"), named])
