@@ -70,15 +70,17 @@ def is_number_or_date(cell: str) -> bool:
 def plausibility(cell: str) -> float:
     """How much a cell looks like one value, from 0 to 1: what holds other delimiters looks like several.
 
-    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5", "1 2")]
-    [1.0, 0.8, 0.6, 0.3, 0.3]
+    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5", "1|2|3", "1 2")]
+    [1.0, 0.8, 0.6, 0.09, 0.09, 0.3]
     """
     if "\t" in cell:
-        return 0.3
+        return 0.3 ** cell.count("\t")
     if is_null(cell) or is_number_or_date(cell) or _CODE.fullmatch(cell) is not None:
         return 1.0 if cell == cell.strip() else 0.95
     prose = cell.replace(", ", " ")
-    if not DELIMITERS.isdisjoint(prose) or _NUMBERS.fullmatch(cell) is not None:
+    if not DELIMITERS.isdisjoint(prose):
+        return 0.3 ** max(map(prose.count, DELIMITERS))
+    if _NUMBERS.fullmatch(cell) is not None:
         return 0.3
     if prose != cell:
         return 0.6

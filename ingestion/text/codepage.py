@@ -1,6 +1,8 @@
 """Which code page text that is not UTF-8 was written in, judged from the lines that tell."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 import chardet
 
@@ -15,6 +17,9 @@ _ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE_IN_NUMBER = re.compile(rb"(?<=\d)\xa0(?=\d)")
 """The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter."""
+
+_TRAILS = b"|~^"
+"""Delimiters that are the second half of characters in Big5, GBK or Shift JIS."""
 
 _PROBE = "a1,;\t|\"'\r\n"
 _ACCENTED = re.compile(
@@ -75,19 +80,36 @@ def _western(sample: bytes) -> str:
 
 
 def _guessed(sample: bytes) -> str | None:
-    """What the frequencies say, where it is a code page that extends ASCII.
-
-    Cyrillic of the Mac has its capitals where Windows has symbols; without any the two are hardly told apart.
-    """
-    name = chardet.detect(_SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample)))["encoding"]
-    if name is None:
-        return None
-    if name == "MacCyrillic" and _ONLY_WINDOWS.search(sample) is None:
-        name = "Windows-1251"
-    try:
-        if _PROBE.encode(name) != _PROBE.encode("ascii"):
+    """What the frequencies say: the likeliest code page that extends ASCII and leaves the delimiters where they are."""
+    told = _SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample))
+    for candidate in chardet.detect_all(told):
+        name = candidate["encoding"]
+        if name is None:
             return None
-        sample.decode(name)
-    except (LookupError, UnicodeError):
-        return None
-    return name.lower().replace("windows-", "cp")
+        # Cyrillic of the Mac has its capitals where Windows has symbols; without any the two are hardly told apart.
+        if name == "MacCyrillic" and _ONLY_WINDOWS.search(sample) is None:
+            name = "Windows-1251"
+        try:
+            if _PROBE.encode(name) != _PROBE.encode("ascii"):
+                return None
+            text = sample.decode(name)
+        except (LookupError, UnicodeError):
+            return None
+        if not _swallows(sample, text):
+            return name.lower().replace("windows-", "cp")
+    return None
+
+
+def _swallows(sample: bytes, text: str) -> bool:
+    """Whether a code page of two bytes takes delimiters for second halves: lines that have as many differ in it."""
+    lines, decoded = sample.split(b"\n"), text.split("\n")
+    return any(
+        _usual(line.count(delimiter) for line in lines) > _usual(line.count(chr(delimiter)) for line in decoded)
+        for delimiter in _TRAILS
+        if delimiter in sample
+    )
+
+
+def _usual(counts: Iterable[int]) -> int:
+    """How many lines have the count that most of those have that have any."""
+    return max(Counter(filter(None, counts)).values(), default=0)

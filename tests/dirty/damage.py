@@ -71,8 +71,11 @@ def _may_pair(written: Written, place: Place) -> bool:
     if written.table.width == 1:
         return any("quote" in damage for damage in written.damages)
     before, after = written.pieces[: place.piece], written.pieces[place.piece + 1 :]
-    beside = [next((piece for piece in side if piece.kind == "record"), None) for side in (before[::-1], after)]
-    return any(piece is not None and "quote" in piece.damage for piece in beside)
+    telling = (
+        [p.damage for p in side if p.kind == "record" and (not p.damage or "quote" in p.damage)]
+        for side in (before[::-1], after)
+    )
+    return any(next(iter(damages), "") for damages in telling)
 
 
 def _quote_within(written: Written, place: Place) -> Sequence[Piece] | None:
