@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import AnyStr
 
 import chardet
 
@@ -18,6 +19,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE_IN_NUMBER = re.compile(rb"(?<=\d)\xa0(?=\d)")
 """The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter."""
 
+_END, _TEXT_END = re.compile(rb"[\r\n]+"), re.compile("[\r\n]+")
 _TRAILS = b"|~^"
 """Delimiters that are the second half of characters in Big5, GBK or Shift JIS."""
 
@@ -44,8 +46,8 @@ _ALPHABETS = tuple(
 """Letters of German, French, Spanish, Portuguese, Italian, Nordic languages, Icelandic, Dutch."""
 
 
-def code_page(sample: bytes) -> str:
-    """The code page of lines with bytes beyond ASCII; raises `FileRefused` where none can be told.
+def code_page(sample: bytes, head: bytes = b"") -> str:
+    """The code page of lines with bytes beyond ASCII, in a file that begins so; raises `FileRefused` where it is none.
 
     The usual Western one is taken where few letters are accented and they are those of one Western language; a guess by
     frequencies (which errs on short Latin text) is the last resort.
@@ -57,7 +59,7 @@ def code_page(sample: bytes) -> str:
     few = len(letters) <= _ACCENTED_SHARE_MAX * (len(letters) + len(_LETTER.findall(sample)))
     if few and _is_western(letters):
         return _western(sample)
-    guess = _guessed(sample)
+    guess = _guessed(sample, head)
     if guess is not None:
         return guess
     if few:
@@ -79,7 +81,7 @@ def _western(sample: bytes) -> str:
     return "iso8859-15" if b"\xa4" in sample and _ONLY_WINDOWS.search(sample) is None else WESTERN
 
 
-def _guessed(sample: bytes) -> str | None:
+def _guessed(sample: bytes, head: bytes) -> str | None:
     """What the frequencies say: the likeliest code page that extends ASCII and leaves the delimiters where they are."""
     told = _SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample))
     for candidate in chardet.detect_all(told):
@@ -92,24 +94,25 @@ def _guessed(sample: bytes) -> str | None:
         try:
             if _PROBE.encode(name) != _PROBE.encode("ascii"):
                 return None
-            text = sample.decode(name)
+            sample.decode(name)
         except (LookupError, UnicodeError):
             return None
-        if not _swallows(sample, text):
+        if not _swallows(head + sample, name):
             return name.lower().replace("windows-", "cp")
     return None
 
 
-def _swallows(sample: bytes, text: str) -> bool:
+def _swallows(lines: bytes, name: str) -> bool:
     """Whether a code page of two bytes takes delimiters for second halves: lines that have as many differ in it."""
-    lines, decoded = sample.split(b"\n"), text.split("\n")
+    text = lines.decode(name, "replace")
     return any(
-        _usual(line.count(delimiter) for line in lines) > _usual(line.count(chr(delimiter)) for line in decoded)
+        _alike(bytes([delimiter]), _END.split(lines)) > _alike(chr(delimiter), _TEXT_END.split(text))
         for delimiter in _TRAILS
-        if delimiter in sample
+        if delimiter in lines
     )
 
 
-def _usual(counts: Iterable[int]) -> int:
-    """How many lines have the count that most of those have that have any."""
+def _alike(delimiter: AnyStr, lines: Iterable[AnyStr]) -> int:
+    """How many lines have the number of delimiters that most of those have that have any."""
+    counts = (line.count(delimiter) for line in lines)
     return max(Counter(filter(None, counts)).values(), default=0)

@@ -25,6 +25,7 @@ _SAMPLE_BYTES = 64 << 10
 _SAMPLE_LINE_BYTES = 2048
 _ESCAPES = "lake-bytes"
 _HIGH = re.compile(rb"[\x80-\xff]")
+_LINE_END = re.compile(rb"[\r\n]")
 _ESCAPED = re.compile("[\udc00-\udcff]+")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -82,7 +83,7 @@ def as_utf8(source: Source) -> Text:
     wide = wide_encoding(head)
     if wide is not None:
         return _in(source, wide, 0, (f"the file is read as {wide.upper()}, judged by its zero bytes",))
-    return _judged(source)
+    return _judged(source, head)
 
 
 def _marked(source: Source, encoding: str, begin: int) -> Text:
@@ -100,13 +101,13 @@ def _in(source: Source, encoding: str, begin: int, notices: tuple[str, ...]) -> 
     return _copied(source, encoding, begin, notices)
 
 
-def _judged(source: Source) -> Text:
+def _judged(source: Source, head: bytes) -> Text:
     if _is_utf8(source.path, 0):
         return Text(source.path)
     survey = _surveyed(source.path)
     if survey.characters > survey.bad:
         return _copied(source, "utf-8", 0, ())
-    encoding = code_page(survey.sample)
+    encoding = code_page(survey.sample, head)
     return _copied(source, encoding, 0, (f"the file is not UTF-8: it is read in the code page {encoding}, a guess",))
 
 
@@ -216,9 +217,10 @@ def _sample_lines(chunk: bytes, sample: bytearray) -> None:
     """Add lines with bytes beyond ASCII to the sample, up to its size."""
     at = 0
     while len(sample) < _SAMPLE_BYTES and (high := _HIGH.search(chunk, at)) is not None:
-        begin = max(chunk.rfind(b"\n", at, high.start()) + 1, at, high.start() - _SAMPLE_LINE_BYTES)
-        end = chunk.find(b"\n", high.start())
-        at = min(len(chunk) if end < 0 else end + 1, begin + 2 * _SAMPLE_LINE_BYTES)
+        before = max(chunk.rfind(end, at, high.start()) for end in (b"\n", b"\r"))
+        begin = max(before + 1, at, high.start() - _SAMPLE_LINE_BYTES)
+        after = _LINE_END.search(chunk, high.start())
+        at = min(len(chunk) if after is None else after.end(), begin + 2 * _SAMPLE_LINE_BYTES)
         sample += chunk[begin:at]
 
 

@@ -166,7 +166,8 @@ class _Comparison:
         """Whether a reader took the first record for names, and says so, where no column tells them apart."""
         first = next(piece for piece in self.written.pieces if piece.kind == "record")
         taken = placed.piece is first and not self.written.table.head and self.got.header in self._accepted(first)
-        if taken and not self.told and self.got.said:
+        is_told = self.told and "one column" not in self.remarks
+        if taken and not is_told and self.got.said:
             self.remarks.add("first record as header")
             return True
         return False

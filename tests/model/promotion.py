@@ -242,7 +242,8 @@ def attempt(world: World, job: Job, options: RunOptions) -> tuple[str, Snapshot 
     except DataRefused as error:
         return f"refused: {error.what.partition(': ')[2]}", None
     except UsageError as error:
-        assert options.partition, error
+        if not options.partition:
+            raise
         return f"not in part: {error.what}", None
     finally:
         failpoints.armed = None

@@ -184,6 +184,17 @@ def test_a_path_in_a_record_with_a_field_too_many_escapes_nothing(file: Path) ->
     assert judged(file, text).escape == "double"
 
 
+def test_a_backslash_before_the_only_quote_escapes_nothing(file: Path) -> None:
+    dialect = judged(file, 'id;path;n\n1;C:\\data\\";5\n2;D:\\x;6\n3;E:\\y;7\n')
+    assert dialect.escape == "double"
+
+
+def test_a_table_of_three_rows_outweighs_the_decimal_commas_in_it(file: Path) -> None:
+    rows = ["39.7 b|A015|50|Łódź|8,4", "33.3 b|A080|-245|Kielce|2,5", "8.7 :|E339|136|Wałbrzych|40,0"]
+    text = ["Population, by region; in 1 000", *rows, "* provisional", "1) without islands", "B361|6.8%|yes"]
+    assert judged(file, "\n".join(text)).delimiter == "|"
+
+
 def test_a_backslash_escapes_a_delimiter_outside_quotes(file: Path) -> None:
     rows = "".join(f"{number},Smith\\, Ann,x\n{number},Ben,y\n" for number in range(9))
     dialect = judged(file, "id,name,z\n" + rows)

@@ -69,6 +69,19 @@ def test_control_characters_as_delimiters_do_not_hide_the_code_page(tmp_path: Pa
     assert content(read(tmp_path, wanted.encode("cp1253"))) == wanted
 
 
+@pytest.mark.parametrize("end", ["\r", "\n"])
+def test_lines_without_letters_do_not_hide_the_code_page(tmp_path: Path, end: str) -> None:
+    text = end.join(["a|πληθυσμός|τιμή|", *30 * ["E114|E139|2005|2020"]])
+    assert content(read(tmp_path, text.encode("cp1253"))) == text
+
+
+def test_a_code_page_that_would_swallow_delimiters_is_none(tmp_path: Path) -> None:
+    """By its frequencies it is Big5, where a Greek letter and the delimiter behind it are one character."""
+    greek = b"A200\xd2~no~17~2776,8~" + "Κρήτη~2010M11\n".encode("cp1253")
+    data = greek + b"C167~no~51~14801,3~NA~2010M11\n" * 3
+    assert content(read(tmp_path, data)).count("~") == data.count(b"~")
+
+
 @pytest.mark.parametrize("words", ["", GERMAN, RUSSIAN, GREEK, POLISH])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_wide_encodings_are_told_with_and_without_a_mark(tmp_path: Path, words: str, encoding: str) -> None:
