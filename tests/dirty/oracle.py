@@ -189,19 +189,30 @@ class _Comparison:
         return any(map(str.strip, cells)) and any(all(cell in names for cell in cells) for cells in seen)
 
     def _check_named(self, placed: Placed) -> None:
-        if not self._is_named(placed.piece):
-            self._check_rejected(placed)
+        """A piece is among the names, or rejected; where quotes are said to be text, each of its lines by itself."""
+        if self._is_named(placed.piece):
+            return
+        is_apart = self.got.dialect.get("quote") == "" and len(self.got.said) > 0
+        for number, text in self._lines(placed):
+            if not is_apart or number in self.covering or not self._is_named(Piece(placed.piece.kind, text)):
+                self._check_line(number, text)
 
     def _check_rejected(self, placed: Placed) -> None:
         """Each line of a piece is in the rejects, with its text."""
+        for number, text in self._lines(placed):
+            self._check_line(number, text)
+
+    def _lines(self, placed: Placed) -> Iterator[tuple[int, str]]:
         for number, text in enumerate(LINE_END.split(placed.piece.text), start=placed.first):
-            if not text and placed.first < placed.last:
-                continue
-            reject = self.covering.get(number)
-            if reject is None:
-                raise Broken(f"line {number} is lost: {placed.piece.text!r}")
-            if not any(_contains(reject.record, seen) for seen in self._seen(text)):
-                raise Broken(f"line {number} is rejected as another text: {text!r}, {reject.record!r}")
+            if text or placed.first == placed.last:
+                yield number, text
+
+    def _check_line(self, number: int, text: str) -> None:
+        reject = self.covering.get(number)
+        if reject is None:
+            raise Broken(f"line {number} is lost: {text!r}")
+        if not any(_contains(reject.record, seen) for seen in self._seen(text)):
+            raise Broken(f"line {number} is rejected as another text: {text!r}, {reject.record!r}")
 
     def _covering(self) -> dict[int, Reject]:
         """The reject by each physical line that it takes."""
