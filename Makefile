@@ -29,8 +29,9 @@ $(INSTALLED): requirements/uv.txt requirements/lock.txt pyproject.toml
 		{ echo "Python's venv is missing; on Debian: sudo apt-get install python3-venv" >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/lock.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/lock.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q lake catalog ingestion
 	@touch $@
 
 demo/%/lake.toml: | $(INSTALLED)

@@ -37,6 +37,9 @@ IDLE_GB_MAX = 0.5
 PREVIEW_SECONDS_MAX = 60.0
 """Jobs that take longer with frames without rows are not foreseen."""
 
+MISTAKES_SECONDS_MAX = 10.0
+"""A run waits no longer to see mistakes ahead: what takes its time before its first row finds them itself."""
+
 _TICK_SECONDS = 0.05
 
 
@@ -117,7 +120,8 @@ class Pool:
         Raises `StoreError`, `UsageError`.
         """
         asked = [{**request(ahead), "changing": [str(name) for name in ahead.changing]} for ahead in jobs]
-        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, None, PREVIEW_SECONDS_MAX)
+        seconds_max = MISTAKES_SECONDS_MAX if only_errors else PREVIEW_SECONDS_MAX
+        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, None, seconds_max)
         if isinstance(answer, Lost):
             return {}
         return {TableName.parse(name): Preview.from_dict(told) for name, told in _told(answer)["previews"].items()}
