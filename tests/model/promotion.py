@@ -314,8 +314,8 @@ def verify_part(options: RunOptions, pin: Snapshot, snapshot: Snapshot, whole: p
 
 def histories(endpoint: Endpoint, folder: Path, work: Iterable[tuple[int, Recipe]]) -> Iterator[Counter[str]]:
     """How the runs of some histories went, each in tables of its own. Raises `AssertionError` as `history` does."""
-    tables = Tables(ObjectStore(lake_on(endpoint)))
     for seed, recipe in work:
+        tables = Tables(ObjectStore(lake_on(endpoint)))
         with tempfile.TemporaryDirectory(dir=folder) as own:
             ways = history(seed, recipe, tables, Path(own))
         yield Counter({f"{recipe.mode} {recipe.kind}: {way}": count for way, count in ways.items()})
