@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ _TEXT_LENGTH_MAX = 128
 
 Bound = str | int | date | datetime
 """A value that statistics have bounds for."""
+
+_MICROSECONDS = {"milliseconds": 1000, "microseconds": 1}
 
 _BLUR = timedelta(milliseconds=1)
 """Other writers cut the bounds of times to milliseconds."""
@@ -163,9 +165,21 @@ def _bounds(statistics: pq.Statistics) -> tuple[Any, Any]:
     if not statistics.has_min_max:
         return None, None
     try:
+        if statistics.logical_type.type == "TIMESTAMP":
+            return _times(statistics)
         return statistics.min, statistics.max
     except (OverflowError, ValueError):
         return None, None
+
+
+def _times(statistics: pq.Statistics) -> tuple[datetime | None, datetime | None]:
+    """The same for times. Not by pyarrow, which imports pandas for them, where that is installed."""
+    kind = json.loads(statistics.logical_type.to_json())
+    if kind["timeUnit"] not in _MICROSECONDS:
+        return None, None
+    start, unit = datetime(1970, 1, 1, tzinfo=UTC if kind["isAdjustedToUTC"] else None), _MICROSECONDS[kind["timeUnit"]]
+    low, high = statistics.min_raw, statistics.max_raw
+    return start + timedelta(microseconds=low * unit), start + timedelta(microseconds=high * unit)
 
 
 def _has_bounds(value: Any) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -131,8 +130,8 @@ class Tables:
                 next="set its property delta.enableExpiredLogCleanup to false, then read it again",
             )
         info = committing.require_commit_info(self.objects, name, handle.version())
-        # Not pa.table, which imports pandas where it is installed: half a second of every command.
-        actions = pa.RecordBatchReader.from_stream(handle.get_add_actions()).read_all().to_pylist()
+        # Not by pyarrow, which imports pandas for a time in UTC, where that is installed: half a second of each command.
+        actions = pl.DataFrame(handle.get_add_actions()).to_dicts()
         return Snapshot(
             name=name,
             version=handle.version(),

@@ -1,7 +1,11 @@
 """Statistics in the log never cost a row: readers that skip files by them find what a look at all rows finds."""
 
+import json
 import operator
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -171,3 +175,25 @@ def test_statistics_are_there(tables: Tables) -> None:
     actions = pl.DataFrame(second.handle.get_add_actions(flatten=True))
     assert sorted(actions["min.n"]) == [1, 3]
     assert sorted(actions["max.text"]) == ["d", "h"]
+
+
+PROGRAM = """
+import json, sys
+from datetime import UTC, datetime
+import polars as pl
+from catalog.objects import Endpoint, ObjectStore
+from catalog.tables import Change, Tables
+from catalog.zones import TableName
+
+tables, name = Tables(ObjectStore(Endpoint(**json.loads(sys.argv[1])))), TableName.parse("silver.times")
+frame = pl.LazyFrame({"at": [datetime(2026, 1, 1, tzinfo=UTC), datetime(1066, 1, 1, 0, 0, 0, 6, tzinfo=UTC)]})
+tables.commit(Change(name, "op", None, frame.collect_schema(), tables.sink(name, frame)))
+bounds = json.loads(tables.open(name).files[0].stats)
+print(json.dumps([bounds["minValues"]["at"], bounds["maxValues"]["at"], "pandas" in sys.modules]))
+"""
+
+
+def test_times_have_bounds_and_pandas_is_not_imported_for_them(fast_endpoint: Endpoint) -> None:
+    """It takes half a second of every command; pyarrow imports it for a time in UTC, where it is installed."""
+    told = subprocess.check_output([sys.executable, "-c", PROGRAM, json.dumps(asdict(fast_endpoint))])
+    assert json.loads(told) == ["1066-01-01 00:00:00.000006+00:00", "2026-01-01 00:00:00+00:00", False]
