@@ -130,7 +130,7 @@ class Tables:
                 next="set its property delta.enableExpiredLogCleanup to false, then read it again",
             )
         info = committing.require_commit_info(self.objects, name, handle.version())
-        # Not by pyarrow, which imports pandas for a time in UTC, where that is installed: half a second of each command.
+        # Not by pyarrow, which imports pandas for a time in UTC where that is installed: half a second of each command.
         actions = pl.DataFrame(handle.get_add_actions()).to_dicts()
         return Snapshot(
             name=name,
