@@ -178,8 +178,8 @@ def _times(statistics: pq.Statistics) -> tuple[datetime | None, datetime | None]
     if kind["timeUnit"] not in _MICROSECONDS:
         return None, None
     start, unit = datetime(1970, 1, 1, tzinfo=UTC if kind["isAdjustedToUTC"] else None), _MICROSECONDS[kind["timeUnit"]]
-    low, high = statistics.min_raw, statistics.max_raw
-    return start + timedelta(microseconds=low * unit), start + timedelta(microseconds=high * unit)
+    raw: tuple[Any, Any] = statistics.min_raw, statistics.max_raw
+    return start + timedelta(microseconds=raw[0] * unit), start + timedelta(microseconds=raw[1] * unit)
 
 
 def _has_bounds(value: Any) -> bool:

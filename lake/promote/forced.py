@@ -4,16 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from catalog.errors import UsageError
+from catalog.zones import Zone
 from lake.promote.declare import Job, Mode
 from lake.promote.names import listed
 from lake.promote.outcome import RunOptions
 
 
 def options_for(job: Job, options: RunOptions) -> RunOptions:
-    """The options as they are for one job: of those that name tables, the others are not forced."""
-    if not options.tables or str(job.table) in options.tables:
+    """The options as they are for one job: of those that name tables, the others are not forced.
+
+    Without names `since` is about what reads bronze, in a mode that can be made in part; what reads that follows it.
+    """
+    if str(job.table) in options.tables:
         return options
-    return replace(options, full=False, since=None, partition={})
+    if options.tables:
+        return replace(options, full=False, since=None, partition={})
+    is_dated = any(source.zone is Zone.BRONZE for source in job.inputs)
+    return options if is_dated and _parts(job) is not None else replace(options, since=None)
 
 
 def why_forced(options: RunOptions) -> str | None:
@@ -44,7 +51,7 @@ def require_divisible(job: Job, options: RunOptions) -> None:
     """Raises `UsageError` where a part of the job's table is asked for that cannot be made anew by itself."""
     if options.since is None and not options.partition:
         return
-    columns = {Mode.PARTITION: job.partition_by, Mode.UPSERT: job.key, Mode.SCD2: job.key}.get(job.mode)
+    columns = _parts(job)
     if columns is None:
         raise UsageError(
             f"{job.table} is in mode {job.mode}, of which no part is made anew by itself",
@@ -52,6 +59,11 @@ def require_divisible(job: Job, options: RunOptions) -> None:
         )
     if strange := [name for name in options.partition if name not in columns]:
         raise UsageError(f"{job.table} is not divided by {strange[0]!r}", next=f"name one of {listed(columns)}")
+
+
+def _parts(job: Job) -> Sequence[str] | None:
+    """The columns by which a part of the job's table is made anew; None where none is made by itself."""
+    return {Mode.PARTITION: job.partition_by, Mode.UPSERT: job.key, Mode.SCD2: job.key}.get(job.mode)
 
 
 def _given(options: RunOptions) -> dict[str, bool]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from catalog.errors import NotFound, UsageError
+from catalog.errors import NotFound
 from catalog.tables import DataFile, Snapshot, Tables, difference
 from catalog.zones import TableName
 from lake.promote.change import REDONE, state_of
@@ -95,11 +95,11 @@ def increment(
 ) -> Increment | Whole:
     """What is new since the pin, or why the table is made whole. Opens the sources' older versions.
 
-    Raises `StoreError`; `UsageError` where ``options`` ask for rows since a moment, of sources that tell none.
+    Raises `StoreError`.
     """
     if pin is None:
         return Whole("never built")
-    if reason := _why_whole(job, pin, options):
+    if reason := _why_whole(job, inputs, pin, options):
         return Whole(reason)
     old = _as_read(inputs, pin, tables)
     if isinstance(old, Whole):
@@ -117,17 +117,14 @@ def increment(
         if differs := difference(old[name].schema, inputs[name].schema):
             return Whole(f"the columns of {name} changed: {differs}")
         stages.append(Stage(name, way, old[name], inputs[name], since if since is None else _aware(since)))
-    if options.since is not None and not any(stage.since for stage in stages):
-        raise UsageError(
-            f"{job.table} reads no table that has {INGESTED_AT}, which tells since when a row is there",
-            next="make it whole: lake run --full",
-        )
     return Increment(old, inputs, tuple(stages))
 
 
-def _why_whole(job: Job, pin: Snapshot, options: RunOptions) -> str:
+def _why_whole(job: Job, inputs: Mapping[TableName, Snapshot], pin: Snapshot, options: RunOptions) -> str:
     """Why the table is made whole whatever its sources are; empty where nothing says so."""
     told: Mapping[str, Any] = pin.metadata
+    is_dated = any(INGESTED_AT in inputs[name].schema for name in job.inputs)
+    undated = f"no table that it reads has {INGESTED_AT}, which tells since when a row is there"
     reasons = (
         ("its published version was not made by a job", "code" not in told),
         ("asked to", options.full),
@@ -135,6 +132,7 @@ def _why_whole(job: Job, pin: Snapshot, options: RunOptions) -> str:
         ("the job's code changed", told.get("code") != job.code),
         ("the job's mode or key changed", (told.get("mode"), told.get("key")) != (str(job.mode), list(job.key))),
         (REDONE, bool(told.get("redone"))),
+        (undated, options.since is not None and not is_dated),
     )
     return next((reason for reason, holds in reasons if holds), "")
 

@@ -29,11 +29,6 @@ class RunOptions:
     all_or_nothing: bool = False
     jobs_max: int = 0
 
-    @property
-    def is_forced(self) -> bool:
-        """Whether jobs run that have nothing new."""
-        return self.full or self.since is not None or bool(self.partition)
-
     def to_dict(self) -> dict[str, Any]:
         """The same in what JSON has."""
         since = None if self.since is None else self.since.isoformat()

@@ -329,6 +329,13 @@ def test_rows_that_came_since_a_date_are_made_anew(line: Line) -> None:
         line.run(job("append", by_row()), since=days[1])
 
 
+def test_a_table_whose_sources_tell_no_date_is_made_whole_since_one(line: Line) -> None:
+    line.land({"k": ["a"]})
+    made = job("upsert", by_row(), key=["k"])
+    line.run(made)
+    assert "no table that it reads has _ingested_at" in line.run(made, since=datetime(2026, 1, 1, tzinfo=UTC)).how
+
+
 def test_rows_made_anew_since_a_date_hide_no_key_that_comes_again(line: Line) -> None:
     made = job("upsert", by_row(), key=["k"])
     days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 5)]

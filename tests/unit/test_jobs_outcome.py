@@ -48,13 +48,7 @@ def test_an_error_stays_of_its_kind(kind: type[LakeError]) -> None:
 
 
 def test_options_survive_the_way() -> None:
-    """And force jobs to run that have nothing new, those that do."""
     options = RunOptions(
         full=True, since=MOMENT, partition={"month": "2026-01"}, tables=("silver.a",), all_or_nothing=True, jobs_max=3
     )
     assert RunOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
-    assert [each.is_forced for each in (RunOptions(jobs_max=2), RunOptions(since=MOMENT), options)] == [
-        False,
-        True,
-        True,
-    ]
