@@ -34,6 +34,9 @@ JOB_GB_MIN = 0.5
 IDLE_GB_MAX = 0.5
 """A worker that holds more than this when its job is done is ended: the next job has a new one."""
 
+START_SECONDS = 0.5
+"""About what it takes to start a worker, in CPU time."""
+
 PREVIEW_SECONDS_MAX = 60.0
 """Jobs that take longer with frames without rows are not foreseen."""
 
@@ -158,7 +161,7 @@ class Pool:
 
     def begin(self, work: Work) -> None:
         """Take on one job."""
-        self._queue.append(_Order(work))
+        self._queue.append(_Order(work, due=time.monotonic()))
 
     def ended(self) -> list[Outcome]:
         """Wait until one job or more have ended.
@@ -179,7 +182,10 @@ class Pool:
         return done
 
     def _next(self) -> Sequence[tuple[_Order, float]]:
-        """What may begin now, and with how much memory: what is free is shared by those that begin together."""
+        """What may begin now, and with how much memory: what is free is shared by those that could begin together.
+
+        One more worker is started for what has waited as long as that takes: short jobs follow each other faster.
+        """
         busy = [order for order in self._hands.values() if order is not None]
         due = [order for order in self._queue if order.due <= time.monotonic()]
         if alone := next((order for order in due if order.is_alone), None):
@@ -189,7 +195,9 @@ class Pool:
         free_gb = self._site.memory_gb - sum(hand.memory_gb for hand in self._hands)
         least_gb = self._site.memory_gb / self._jobs_max
         count = min(len(due), self._jobs_max - len(busy), int(free_gb / least_gb + 1e-6))
-        return [(order, free_gb / count) for order in due[:count]]
+        idle = sum(its is None and not hand.is_gone for hand, its in self._hands.items())
+        is_due = time.monotonic() - due[0].due >= START_SECONDS or not busy
+        return [(order, free_gb / count) for order in due[: min(count, max(idle, int(is_due)))]]
 
     def _start(self, order: _Order, memory_gb: float) -> None:
         self._queue.remove(order)
