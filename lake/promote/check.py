@@ -228,12 +228,23 @@ def _require_flagged(job: Job, flagged: pl.LazyFrame, flags: Mapping[str, Offenc
 def _records(marked: pl.LazyFrame) -> pl.LazyFrame:
     """The rows that are out: where they came from, if they say so, why they are out, and themselves as JSON."""
     schema = pl.Schema({n: t for n, t in marked.collect_schema().items() if n not in {_RULE, _MESSAGE}})
-    values = pl.struct(_as_json_can(name, dtype) for name, dtype in schema.items() if name not in {"_file", "_line"})
+    values = {name: dtype for name, dtype in schema.items() if name not in {"_file", "_line"}}
     file = pl.col("_file").cast(pl.String) if "_file" in schema else pl.lit(None, pl.String)
     line = pl.col("_line").cast(pl.Int64) if "_line" in schema else pl.lit(None, pl.Int64)
     return marked.filter(pl.col(_RULE).is_not_null()).select(
-        file=file, line=line, rule=pl.col(_RULE), message=pl.col(_MESSAGE), record=values.struct.json_encode()
+        file=file, line=line, rule=pl.col(_RULE), message=pl.col(_MESSAGE), record=_record(values)
     )
+
+
+def _record(schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """A row as JSON, which has no NaN and no infinity: in a row with one, numbers of these columns are texts."""
+    row = pl.struct(_as_json_can(name, dtype) for name, dtype in schema.items())
+    floats = [name for name, dtype in schema.items() if dtype.is_float()]
+    if not floats:
+        return row.struct.json_encode()
+    texts = row.struct.with_fields(pl.field(name).cast(pl.String) for name in floats)
+    is_strange = pl.any_horizontal(pl.col(name).is_finite().not_() for name in floats)
+    return pl.when(is_strange).then(texts.struct.json_encode()).otherwise(row.struct.json_encode())
 
 
 def _as_json_can(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -220,6 +220,16 @@ def test_a_row_that_is_lost_on_the_way_opens_the_account(lost: int) -> None:
             verdict(made, rows, keep)
 
 
+def test_a_number_that_json_lacks_is_kept_as_text() -> None:
+    made = declared(expect.rule("n is 1", pl.col("n") == 1, action="quarantine"))
+    rows = {"n": [1, 2, 3, 4], "x": [0.5, float("nan"), 2.5, None], "y": [1.5, 2.5, float("-inf"), 3.5]}
+    assert [record for _, _, record in rejected(verdict(made, rows))] == [
+        {"n": 2, "x": "NaN", "y": "2.5"},
+        {"n": 3, "x": "2.5", "y": "-inf"},
+        {"n": 4, "x": None, "y": 3.5},
+    ]
+
+
 def test_a_row_with_bytes_can_be_set_aside() -> None:
     rule = expect.rule("positive", pl.col("n") > 0, action="quarantine")
     found = verdict(declared(rule), {"n": [-1], "b": [b"\xff"], "l": [[b"a"]]})
