@@ -21,7 +21,7 @@ from catalog.errors import ExitCode
 from catalog.objects import Endpoint
 from tests.faults.bench import Bench
 from tests.faults.doomed import WHO
-from tests.faults.shop import bring, check_commit, check_settled, found_shop, shops_file
+from tests.faults.shop import bring, check_commit, check_ended, check_settled, found_shop, shops_file
 from tests.support.projects import variables
 from tests.support.stores import ROOT, SERVERS, lake_on, running
 
@@ -116,6 +116,7 @@ class Campaign:
         failed = self._lake.run().failed
         assert not failed, failed
         check_settled(self._bench, self._lake)
+        check_ended(self._lake)
         newest = self._lake.log.head().number
         for number in range(self._checked + 1, newest + 1):
             check_commit(self._lake, number)

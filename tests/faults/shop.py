@@ -126,6 +126,12 @@ def check_settled(bench: Bench, lake: Lake) -> None:
         assert rows(view, f"gold.{name}") == _follows(name, partial(rows, view)), f"gold.{name}"
 
 
+def check_ended(lake: Lake) -> None:
+    """When none is at work every run has ended, and it is known how."""
+    ended = lake.runs().select("run", "status").unique().collect()
+    assert set(ended["status"]) <= {"ok", "failed", "interrupted"}, ended
+
+
 def check_commit(lake: Lake, number: int) -> None:
     """One commit, read as a whole: every table that it pins opens, and all that it pins belongs together."""
     view = lake.at(number)
