@@ -24,6 +24,7 @@ _BY_MONTH = rf"\d{{4}}[- ]{_MONTH}|(\d{{1,2}}[- ])?{_MONTH}[- ](\d{{4}}|\d{{2}})
 _DATE = re.compile(rf"({_DAY}|{_PERIOD}|{_BY_MONTH})([T ]{_TIME}{_ZONE})?|{_TIME}{_ZONE}", re.IGNORECASE)
 _CODE = re.compile(r"[\w./+#@&-]{1,40}")
 _NUMBERS = re.compile(r"[+-]?\d[\d.,]*(\s+[+-]?\d[\d.,]*)+")
+_SYMBOLS_BETWEEN = re.compile(r"(?<=\w)[#@&:<>]{2,4}(?=\w)")
 _NAME = re.compile(r"[^\W\d][^\x00]{0,79}|_\w{1,79}", re.DOTALL)
 _NAME_WORDS_MAX = 6
 _NOTE = re.compile(r"[*(\u00b9\u00b2\u00b3]|\d+\)\s|[_=-]{3,}$")
@@ -70,8 +71,8 @@ def is_number_or_date(cell: str) -> bool:
 def plausibility(cell: str) -> float:
     """How much a cell looks like one value, from 0 to 1: what holds other delimiters looks like several.
 
-    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5", "1|2|3", "1 2")]
-    [1.0, 0.8, 0.6, 0.09, 0.09, 0.3]
+    >>> [plausibility(cell) for cell in ("12,5", "Ann Smith", "Smith, Ann", "12,5;13,5", "1|2|3", "1 2", "a::b")]
+    [1.0, 0.8, 0.6, 0.09, 0.09, 0.3, 0.3]
     """
     if "\t" in cell:
         return 0.3 ** cell.count("\t")
@@ -80,7 +81,7 @@ def plausibility(cell: str) -> float:
     prose = cell.replace(", ", " ")
     if not DELIMITERS.isdisjoint(prose):
         return 0.3 ** max(map(prose.count, DELIMITERS))
-    if _NUMBERS.fullmatch(cell) is not None:
+    if _NUMBERS.fullmatch(cell) is not None or _SYMBOLS_BETWEEN.search(cell) is not None:
         return 0.3
     if prose != cell:
         return 0.6

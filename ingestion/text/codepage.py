@@ -97,9 +97,15 @@ def _guessed(sample: bytes, head: bytes) -> str | None:
             sample.decode(name)
         except (LookupError, UnicodeError):
             return None
-        if not _swallows(head + sample, name):
+        if not _is_contradicted(sample, name) and not _swallows(head + sample, name):
             return name.lower().replace("windows-", "cp")
     return None
+
+
+def _is_contradicted(sample: bytes, name: str) -> bool:
+    """Whether the space between the thousands of numbers is something else in a code page."""
+    spaced = _SPACE_IN_NUMBER.search(sample)
+    return spaced is not None and b"1\xa01".decode(name, "replace") != "1\xa01"
 
 
 def _swallows(lines: bytes, name: str) -> bool:

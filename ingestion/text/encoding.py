@@ -25,7 +25,7 @@ _SAMPLE_BYTES = 64 << 10
 _SAMPLE_LINE_BYTES = 2048
 _ESCAPES = "lake-bytes"
 _HIGH = re.compile(rb"[\x80-\xff]")
-_LINE_END = re.compile(rb"[\r\n]")
+_LINE_END = re.compile(rb"\r\n|[\r\n]")
 _ESCAPED = re.compile("[\udc00-\udcff]+")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

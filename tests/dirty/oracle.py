@@ -194,7 +194,10 @@ class _Comparison:
             return
         is_apart = self.got.dialect.get("quote") == "" and len(self.got.said) > 0
         for number, text in self._lines(placed):
-            if not is_apart or number in self.covering or not self._is_named(Piece(placed.piece.kind, text)):
+            if is_apart and self.got.dialect["delimiter"] == "" and self.rows.get(number) == (text,):
+                self.remarks.add("extra row")
+                del self.rows[number]
+            elif not is_apart or number in self.covering or not self._is_named(Piece(placed.piece.kind, text)):
                 self._check_line(number, text)
 
     def _check_rejected(self, placed: Placed) -> None:

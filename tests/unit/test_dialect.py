@@ -195,6 +195,11 @@ def test_a_table_of_three_rows_outweighs_the_decimal_commas_in_it(file: Path) ->
     assert judged(file, "\n".join(text)).delimiter == "|"
 
 
+def test_decimal_commas_do_not_outweigh_a_delimiter_of_two_characters(file: Path) -> None:
+    rows = ["26,3", "21,9::2010-05-21", "15,9::2012-01-25", "34,8::2027-04-24", "7,4::2006-01-21"]
+    assert judged(file, "\n".join(rows)).delimiter == "::"
+
+
 def test_a_backslash_escapes_a_delimiter_outside_quotes(file: Path) -> None:
     rows = "".join(f"{number},Smith\\, Ann,x\n{number},Ben,y\n" for number in range(9))
     dialect = judged(file, "id,name,z\n" + rows)

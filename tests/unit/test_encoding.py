@@ -133,6 +133,11 @@ def test_spaces_within_numbers_do_not_hide_the_code_page(tmp_path: Path) -> None
     assert read(tmp_path, f"Доля\tзначение\r{rows}".encode("cp1251")).encoding == "cp1251"
 
 
+def test_spaces_within_numbers_are_no_other_character(tmp_path: Path) -> None:
+    text = "ludność::wartość\n8\u00a0400,0::32.2\n15\u00a0541,3::1.8\n" + 'ludność::Total\n"a\nb"::rok::wartość\n'
+    assert content(read(tmp_path, text.encode("iso-8859-2"))).count("\u00a0") == 2
+
+
 def test_one_odd_byte_in_plain_ascii_is_taken_for_a_code_page(tmp_path: Path) -> None:
     rows = "1;abc;3\n" * 700_000
     text = read(tmp_path, rows.encode() + b"2;caf\xe9;4\n")
