@@ -75,12 +75,12 @@ def plausibility(cell: str) -> float:
     [1.0, 0.8, 0.6, 0.09, 0.09, 0.3, 0.3]
     """
     if "\t" in cell:
-        return 0.3 ** cell.count("\t")
+        return 0.3 ** min(2, cell.count("\t"))
     if is_null(cell) or is_number_or_date(cell) or _CODE.fullmatch(cell) is not None:
         return 1.0 if cell == cell.strip() else 0.95
     prose = cell.replace(", ", " ")
     if not DELIMITERS.isdisjoint(prose):
-        return 0.3 ** max(map(prose.count, DELIMITERS))
+        return 0.3 ** min(2, max(map(prose.count, DELIMITERS)))
     if _NUMBERS.fullmatch(cell) is not None or _SYMBOLS_BETWEEN.search(cell) is not None:
         return 0.3
     if prose != cell:

@@ -19,6 +19,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACE_IN_NUMBER = re.compile(rb"(?<=\d)\xa0(?=\d)")
 """The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter."""
 
+_LIKELY_SHARE = 0.5
 _END, _TEXT_END = re.compile(rb"[\r\n]+"), re.compile("[\r\n]+")
 _TRAILS = b"|~^"
 """Delimiters that are the second half of characters in Big5, GBK or Shift JIS."""
@@ -47,7 +48,7 @@ _ALPHABETS = tuple(
 
 
 def code_page(sample: bytes, head: bytes = b"") -> str:
-    """The code page of lines with bytes beyond ASCII, in a file that begins so; raises `FileRefused` where it is none.
+    """The code page of lines with bytes beyond ASCII, of a file with this head; raises `FileRefused` for none.
 
     The usual Western one is taken where few letters are accented and they are those of one Western language; a guess by
     frequencies (which errs on short Latin text) is the last resort.
@@ -82,40 +83,45 @@ def _western(sample: bytes) -> str:
 
 
 def _guessed(sample: bytes, head: bytes) -> str | None:
-    """What the frequencies say: the likeliest code page that extends ASCII and leaves the delimiters where they are."""
-    told = _SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample))
-    for candidate in chardet.detect_all(told):
-        name = candidate["encoding"]
-        if name is None:
-            return None
-        # Cyrillic of the Mac has its capitals where Windows has symbols; without any the two are hardly told apart.
-        if name == "MacCyrillic" and _ONLY_WINDOWS.search(sample) is None:
-            name = "Windows-1251"
-        try:
-            if _PROBE.encode(name) != _PROBE.encode("ascii"):
-                return None
-            sample.decode(name)
-        except (LookupError, UnicodeError):
-            return None
-        if not _is_contradicted(sample, name) and not _swallows(head + sample, name):
+    """What the frequencies say: the likeliest code page that extends ASCII and that nothing in the file contradicts.
+
+    One that is much less likely than the first is none.
+    """
+    candidates = chardet.detect_all(_SPACE_IN_NUMBER.sub(b" ", _CONTROL.sub(b" ", sample)))
+    likely = (each for each in candidates if each["confidence"] >= _LIKELY_SHARE * candidates[0]["confidence"])
+    for name in (_ours(str(each["encoding"]), sample) for each in likely if each["encoding"] is not None):
+        if _is_possible(name, sample) and not _swallows(head + sample, name):
             return name.lower().replace("windows-", "cp")
     return None
 
 
-def _is_contradicted(sample: bytes, name: str) -> bool:
-    """Whether the space between the thousands of numbers is something else in a code page."""
-    spaced = _SPACE_IN_NUMBER.search(sample)
-    return spaced is not None and b"1\xa01".decode(name, "replace") != "1\xa01"
+def _ours(name: str, sample: bytes) -> str:
+    """Cyrillic of the Mac has its capitals where Windows has symbols; without any the two are hardly told apart."""
+    return "Windows-1251" if name == "MacCyrillic" and _ONLY_WINDOWS.search(sample) is None else name
+
+
+def _is_possible(name: str, sample: bytes) -> bool:
+    """Whether a code page extends ASCII, has all the bytes, and a space between the thousands of numbers."""
+    try:
+        if _PROBE.encode(name) != _PROBE.encode("ascii"):
+            return False
+        sample.decode(name)
+    except (LookupError, UnicodeError):
+        return False
+    return _SPACE_IN_NUMBER.search(sample) is None or b"1\xa01".decode(name, "replace") == "1\xa01"
 
 
 def _swallows(lines: bytes, name: str) -> bool:
-    """Whether a code page of two bytes takes delimiters for second halves: lines that have as many differ in it."""
-    text = lines.decode(name, "replace")
-    return any(
-        _alike(bytes([delimiter]), _END.split(lines)) > _alike(chr(delimiter), _TEXT_END.split(text))
-        for delimiter in _TRAILS
-        if delimiter in lines
-    )
+    """Whether a code page of two bytes takes some delimiters for second halves: most lines have as many, not so in it.
+
+    Where the text has hardly any left, the bytes were no delimiters: the second half of many a Japanese letter is one.
+    """
+    before, after = _END.split(lines), _TEXT_END.split(lines.decode(name, "replace"))
+    for delimiter in _TRAILS:
+        alike = _alike(bytes([delimiter]), before)
+        if alike >= len(before) / 2 and alike / 2 <= _alike(chr(delimiter), after) < alike:
+            return True
+    return False
 
 
 def _alike(delimiter: AnyStr, lines: Iterable[AnyStr]) -> int:

@@ -141,14 +141,14 @@ def _escapes(text: str, delimiter: str, quote: str) -> list[str]:
     """How quotes may be written inside of quotes.
 
     A backslash before one delimiter proves nothing: that may be the end of a folder's name in a record with one field
-    too many, which is set aside where a row would have two of its fields made one. Nor does one before each quote that
-    there is: then none of them encloses anything.
+    too many, which is set aside where a row would have two of its fields made one. Nor does one before the only quote.
     """
     if not quote:
         return ["none"]
     if "\\" not in text:
         return ["double"]
-    is_of_quote = 0 < text.count(f"\\{quote}") < text.count(quote)
+    escaped = text.count(f"\\{quote}")
+    is_of_quote = escaped > 1 or 0 < escaped < text.count(quote)
     is_escape = is_of_quote or (delimiter != "" and text.count(f"\\{delimiter}") > 1)
     return ["double", "backslash"] if is_escape else ["double"]
 

@@ -184,6 +184,21 @@ def test_a_path_in_a_record_with_a_field_too_many_escapes_nothing(file: Path) ->
     assert judged(file, text).escape == "double"
 
 
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("id|bbox|n\n" + 60 * "A1|50.1,19.1,50.2,19.2|1\n", "|"),
+        ("user;roles;active\n" + "u1;read,write,admin,owner;yes\n" * 30, ";"),
+    ],
+)
+def test_lists_in_a_column_do_not_make_the_table(file: Path, text: str, delimiter: str) -> None:
+    assert judged(file, text).delimiter == delimiter
+
+
+def test_quotes_that_are_all_escaped_are_unescaped(file: Path) -> None:
+    assert judged(file, "id,said,n\n" + '1,say \\"hi\\" Bob,1\n' * 9).escape == "backslash"
+
+
 def test_a_backslash_before_the_only_quote_escapes_nothing(file: Path) -> None:
     dialect = judged(file, 'id;path;n\n1;C:\\data\\";5\n2;D:\\x;6\n3;E:\\y;7\n')
     assert dialect.escape == "double"

@@ -76,10 +76,27 @@ def test_lines_without_letters_do_not_hide_the_code_page(tmp_path: Path, end: st
 
 
 def test_a_code_page_that_would_swallow_delimiters_is_none(tmp_path: Path) -> None:
-    """By its frequencies it is Big5, where a Greek letter and the delimiter behind it are one character."""
+    """By its frequencies it is Big5, where a Greek letter and the delimiter behind it are one letter."""
     greek = b"A200\xd2~no~17~2776,8~" + "Κρήτη~2010M11\n".encode("cp1253")
     data = greek + b"C167~no~51~14801,3~NA~2010M11\n" * 3
-    assert content(read(tmp_path, data)).count("~") == data.count(b"~")
+    assert len(content(read(tmp_path, data))) == len(data), "each byte is a letter"
+
+
+@pytest.mark.parametrize("delimiter", [",", "|", "\t"])
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp932", "データ,ポイントカードのミスとタイプの説明です。,東京都"),
+        ("big5", "資料,臺北市政府資料開放平臺的統計功能,臺灣"),
+        ("gb18030", "資料,臺北市政府資料開放平臺的統計功能,臺灣"),
+        ("gb18030", "数据,北京市统计局人口普查资料,上海"),
+    ],
+)
+def test_letters_whose_second_half_looks_like_a_delimiter_are_letters(
+    tmp_path: Path, encoding: str, words: str, delimiter: str
+) -> None:
+    text = "".join(f"{number},{words}\n".replace(",", delimiter) for number in range(40))
+    assert content(read(tmp_path, text.encode(encoding))) == text
 
 
 @pytest.mark.parametrize("words", ["", GERMAN, RUSSIAN, GREEK, POLISH])
