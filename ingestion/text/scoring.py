@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ingestion.options import ReadOptions
 from ingestion.text.cells import plausibility
 from ingestion.text.contrast import are_names
-from ingestion.text.sample import Reading, Sample, Splitter, Style
+from ingestion.text.sample import Reading, Record, Sample, Splitter, Style
 
 ONE_COLUMN = ""
 
@@ -21,6 +21,7 @@ _BEST_KEPT = 3
 _BEST_SHARE = 0.4
 _CELLS_SCORED_MAX = 2000
 _ONE_COLUMN_FACTOR = 0.3
+_DIVIDED_ONCE = 0.3
 _RUN_RECORDS_MIN = 5
 _RUN_FACTOR = 0.95
 _AROUND_WEIGHT = 0.3
@@ -200,12 +201,17 @@ def _usual_share(reading: Reading) -> float:
     first, last = widths.index(width), len(widths) - widths[::-1].index(width)
     around = len(widths) - (last - first)
     is_headed = are_names(reading.values(records[first]))
-    if is_headed and width > 1 and 0 < around <= last - first and set(widths[:first] + widths[last:]) <= {0, 1}:
+    if is_headed and width > 1 and 0 < around <= last - first and all(map(_is_text, records[:first] + records[last:])):
         share = 1 - _AROUND_WEIGHT * around / len(widths)
         widths = widths[first:last]
     else:
         share = 1.0
     return share * max(widths.count(width), _RUN_FACTOR * _in_runs(widths)) / len(widths)
+
+
+def _is_text(record: Record) -> bool:
+    """Whether a record is blank, or one cell that is not several in some other way."""
+    return len(record.cells) == 0 or (len(record.cells) == 1 and plausibility(record.cells[0]) >= _DIVIDED_ONCE)
 
 
 def _is_remark(reading: Reading, cells: Sequence[str]) -> bool:

@@ -205,9 +205,10 @@ def test_a_backslash_before_the_only_quote_escapes_nothing(file: Path) -> None:
 
 
 def test_a_table_of_three_rows_outweighs_the_decimal_commas_in_it(file: Path) -> None:
-    rows = ["39.7 b|A015|50|Łódź|8,4", "33.3 b|A080|-245|Kielce|2,5", "8.7 :|E339|136|Wałbrzych|40,0"]
-    text = ["Population, by region; in 1 000", *rows, "* provisional", "1) without islands", "B361|6.8%|yes"]
-    assert judged(file, "\n".join(text)).delimiter == "|"
+    rows = ["39.7 b|A015|07/11/2028|A050|50|Łódź|8,4", "33.3 b|A080|19/03/2026|A090|-245|Kielce|2,5"]
+    rows = ["Population, by region; in 1 000", *rows, "8.7 :|E339|06/02/2001|A360|136|Wałbrzych|40,0"]
+    notes = ["* provisional", "1) excluding the islands", "* provisional", "", "B361|6.8%|yes|27.7 b"]
+    assert judged(file, "\n".join([*rows, *notes])).delimiter == "|"
 
 
 def test_decimal_commas_do_not_outweigh_a_delimiter_of_two_characters(file: Path) -> None:
