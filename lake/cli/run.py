@@ -52,8 +52,8 @@ def run(project: Path | None, /, tables: tuple[str, ...], **given: Any) -> int:
     """Take in what landed, run the jobs that have something new, publish it all in one commit.
 
     With TABLES only these are made, and what they are made from; --full, --since and --partition are about TABLES
-    alone, or all. A job that fails leaves its table, and all that depend on it, at the last good version; the others
-    are published. Safe to interrupt and to repeat.
+    alone, or all that they can be about. A job that fails leaves its table, and all that depend on it, at the last
+    good version; the others are published. Safe to interrupt and to repeat.
 
     Exit code 1: a job failed, or a file was set aside whole (lake quarantine says why).
     """

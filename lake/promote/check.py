@@ -237,7 +237,10 @@ def _records(marked: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _record(schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """A row as JSON, which has no NaN and no infinity: in a row with one, numbers of these columns are texts."""
+    """A row as JSON, which has no NaN and no infinity: in a row with one, all its numbers of type float are texts.
+
+    Inside of lists and structs they are null.
+    """
     row = pl.struct(_as_json_can(name, dtype) for name, dtype in schema.items())
     floats = [name for name, dtype in schema.items() if dtype.is_float()]
     if not floats:

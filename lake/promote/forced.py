@@ -11,7 +11,7 @@ from lake.promote.outcome import RunOptions
 
 
 def options_for(job: Job, options: RunOptions) -> RunOptions:
-    """The options as they are for one job: of those that name tables, the others are not forced.
+    """The options as they are for one job: where they name tables, the others are not forced.
 
     Without names `since` is about what reads bronze, in a mode that can be made in part; what reads that follows it.
     """
@@ -45,6 +45,11 @@ def require_applicable(jobs: Sequence[Job], options: RunOptions) -> None:
         raise UsageError(f"{listed(asked)} exclude each other", next="give one of them")
     for job in jobs:
         require_divisible(job, options_for(job, options))
+    if options.since is not None and not any(options_for(job, options).since for job in jobs):
+        raise UsageError(
+            "no table reads bronze in mode upsert, scd2 or partition: none can be made anew since a date",
+            next="name a table that is meant, or make all whole: lake run --full",
+        )
 
 
 def require_divisible(job: Job, options: RunOptions) -> None:

@@ -17,7 +17,8 @@ class RunOptions:
     """How a run departs from its habit, which is to do what is new, and to publish what came out well.
 
     ``full``: tables are made whole. ``since``: rows that came since then count as changed. ``partition``: only rows of
-    these values are made anew, by column. ``tables`` are those that the three are about; empty for all.
+    these values are made anew, by column. ``tables`` are those that the three are about; empty for all, and for
+    ``since`` those that read bronze in a mode that can be made in part.
     ``all_or_nothing``: one job that fails keeps all from publication. ``jobs_max``: so many jobs at once; 0 for as many
     as there are cores.
     """

@@ -35,13 +35,16 @@ IDLE_GB_MAX = 0.5
 """A worker that holds more than this when its job is done is ended: the next job has a new one."""
 
 START_SECONDS = 0.5
-"""About what it takes to start a worker, in CPU time."""
+"""What a job waits for a worker that has one, before another is started: about what a start takes."""
 
 PREVIEW_SECONDS_MAX = 60.0
 """Jobs that take longer with frames without rows are not foreseen."""
 
 MISTAKES_SECONDS_MAX = 10.0
-"""A run waits no longer to see mistakes ahead: what takes its time before its first row finds them itself."""
+"""A run looks no longer for mistakes ahead, in all jobs together: the others find theirs themselves."""
+
+_ASKED_SHARE = 0.8
+"""Of the time that there is for a look ahead the worker may begin with another job: what it has seen is then told."""
 
 _TICK_SECONDS = 0.05
 
@@ -124,7 +127,8 @@ class Pool:
         """
         asked = [{**request(ahead), "changing": [str(name) for name in ahead.changing]} for ahead in jobs]
         seconds_max = MISTAKES_SECONDS_MAX if only_errors else PREVIEW_SECONDS_MAX
-        answer = self._ask({"kind": "preview", "jobs": asked, "only_errors": only_errors}, None, seconds_max)
+        told = {"kind": "preview", "jobs": asked, "only_errors": only_errors, "seconds": seconds_max * _ASKED_SHARE}
+        answer = self._ask(told, None, seconds_max)
         if isinstance(answer, Lost):
             return {}
         return {TableName.parse(name): Preview.from_dict(told) for name, told in _told(answer)["previews"].items()}
@@ -184,7 +188,7 @@ class Pool:
     def _next(self) -> Sequence[tuple[_Order, float]]:
         """What may begin now, and with how much memory: what is free is shared by those that could begin together.
 
-        One more worker is started for what has waited as long as that takes: short jobs follow each other faster.
+        Short jobs follow each other faster than workers start: another one is started for what has waited for long.
         """
         busy = [order for order in self._hands.values() if order is not None]
         due = [order for order in self._queue if order.due <= time.monotonic()]
@@ -196,7 +200,7 @@ class Pool:
         least_gb = self._site.memory_gb / self._jobs_max
         count = min(len(due), self._jobs_max - len(busy), int(free_gb / least_gb + 1e-6))
         idle = sum(its is None and not hand.is_gone for hand, its in self._hands.items())
-        is_due = time.monotonic() - due[0].due >= START_SECONDS or not busy
+        is_due = time.monotonic() - min(order.due for order in due) >= START_SECONDS or not busy
         return [(order, free_gb / count) for order in due[: min(count, max(idle, int(is_due)))]]
 
     def _start(self, order: _Order, memory_gb: float) -> None:

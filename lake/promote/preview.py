@@ -1,5 +1,7 @@
 """What a run of a job would read and change, as far as it can be told without reading a row."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,11 +57,14 @@ class Preview:
         return cls(**(dict(values) | {"columns": tuple(values["columns"]), "error": error}))
 
 
-def preview(jobs: Sequence[Ahead], tables: Tables, *, only_errors: bool = False) -> dict[TableName, Preview]:
+def preview(
+    jobs: Sequence[Ahead], tables: Tables, *, only_errors: bool = False, until: float = math.inf
+) -> dict[TableName, Preview]:
     """Look ahead at jobs that would run, sources first. They are called with frames without rows.
 
-    A table that is to be made first has the columns that its job is seen to give it; where these may depend on the data
-    nothing is told of the jobs that read it, and no mistake is found in them. Raises `StoreError`.
+    Those whose turn comes after ``until``, by the monotonic clock, are not looked at. A table that is to be made first
+    has the columns that its job is seen to give it; where these may depend on the data nothing is told of the jobs that
+    read it, and no mistake is found in them. Raises `StoreError`.
     """
     known: dict[TableName, pl.Schema] = {}
     for ahead in jobs:
@@ -68,7 +73,11 @@ def preview(jobs: Sequence[Ahead], tables: Tables, *, only_errors: bool = False)
     for ahead in jobs:
         if ahead.pin is None or ahead.pin.metadata.get("code") != ahead.job.code:
             known.pop(ahead.job.table, None)
-    return {ahead.job.table: _preview(ahead, known, tables, only_errors=only_errors) for ahead in jobs}
+    found = {}
+    for ahead in jobs:
+        is_late = time.monotonic() > until
+        found[ahead.job.table] = Preview() if is_late else _preview(ahead, known, tables, only_errors=only_errors)
+    return found
 
 
 def _preview(ahead: Ahead, known: dict[TableName, pl.Schema], tables: Tables, *, only_errors: bool) -> Preview:

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -103,12 +104,12 @@ class _Session:
         return {"difference": found.save(folder), "folder": str(folder)}
 
     def preview(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Look ahead at some jobs."""
-        jobs = []
+        """Look ahead at some jobs, for so many seconds."""
+        jobs, until = [], time.monotonic() + float(request["seconds"])
         for asked in request["jobs"]:
             changing = frozenset(map(TableName.parse, asked["changing"]))
             jobs.append(Ahead(*self._read(asked), changing))
-        found = preview(jobs, self._tables, only_errors=request["only_errors"])
+        found = preview(jobs, self._tables, only_errors=request["only_errors"], until=until)
         return {"previews": {str(name): told.to_dict() for name, told in found.items()}}
 
     def _read(self, request: Mapping[str, Any]) -> tuple[Job, dict[TableName, Snapshot], Snapshot | None]:

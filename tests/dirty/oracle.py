@@ -188,16 +188,22 @@ class _Comparison:
             seen.append(self._literal(piece.text))
         return any(map(str.strip, cells)) and any(all(cell in names for cell in cells) for cells in seen)
 
+    def _are_names(self, text: str) -> bool:
+        """Whether a line is some of the names as they stand, divided as the reader divided it."""
+        delimiter = str(self.got.dialect["delimiter"])
+        return {*(text.split(delimiter) if delimiter else [text])} <= {*self.got.header}
+
     def _check_named(self, placed: Placed) -> None:
         """A piece is among the names, or rejected; where quotes are said to be text, each of its lines by itself."""
         if self._is_named(placed.piece):
             return
         is_apart = self.got.dialect.get("quote") == "" and len(self.got.said) > 0
         for number, text in self._lines(placed):
-            if is_apart and self.got.dialect["delimiter"] == "" and self.rows.get(number) == (text,):
+            is_one = self.got.dialect["delimiter"] == "" and self.rows.get(number) == (text,)
+            if is_apart and is_one and number not in self.covering:
                 self.remarks.add("extra row")
                 del self.rows[number]
-            elif not is_apart or number in self.covering or not self._is_named(Piece(placed.piece.kind, text)):
+            elif not is_apart or number in self.covering or not self._are_names(text):
                 self._check_line(number, text)
 
     def _check_rejected(self, placed: Placed) -> None:

@@ -46,6 +46,11 @@ def test_options_with_names_are_about_those_alone() -> None:
         require_applicable([kept, whole], RunOptions(since=MOMENT, tables=("silver.whole",)))
 
 
+def test_since_that_is_about_no_table_is_refused() -> None:
+    with pytest.raises(UsageError, match="none can be made anew since a date"):
+        require_applicable([whole, sums], RunOptions(since=MOMENT))
+
+
 def test_options_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="--full, --since exclude each other"):
         require_applicable([kept], RunOptions(full=True, since=MOMENT))
