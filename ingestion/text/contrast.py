@@ -21,6 +21,7 @@ _STEPS_MIN = 3
 _SAME_KIND_SHARE_MAX = 0.5
 _SAME_STEPS_SHARE_MAX = 0.2
 _ROWS_WITH_SHAPE_MIN = 3
+_ROWS_TELLING_MIN = 3
 
 
 class Verdict(Enum):
@@ -46,6 +47,11 @@ class Body:
         self.typed = [column for column in range(width) if self._is_typed(column)]
         typed = set(self.typed)
         self.untyped = [column for column in range(width) if column not in typed]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether so few rows are below the header that they may look typed by chance."""
+        return len(self._lower) < _ROWS_TELLING_MIN
 
     def verdict(self, row: Row, *, is_first: bool = True) -> Verdict:
         """What a row has above the typed columns; open where it has nothing there.

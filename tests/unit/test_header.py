@@ -238,3 +238,9 @@ def test_marks_in_place_of_numbers_make_no_names_of_a_number_beside_them(tmp_pat
 def test_one_number_among_a_few_texts_makes_no_column_of_numbers(tmp_path: Path) -> None:
     dialect = judged(tmp_path, "a/1,n/a,10.0 p\nb/2,n/a,20.3 :\nc/3,d/7,35.3 b\ne/6,f/4,30.9 b\ng/4,h/2,29.0\n")
     assert (dialect.header_line, dialect.first_line) == (0, 1)
+
+
+def test_a_first_row_that_is_no_name_above_a_few_rows_is_said_to_be_the_header(tmp_path: Path) -> None:
+    dialect = judged(tmp_path, '-\t"A400"\t"19.2 p"\n200\t"A015"\t27.9 :\n255\t"D173"\t10.2\n-\t"A400"\t"19.2 p"')
+    assert dialect.header_line == 1
+    assert dialect.assumptions == ("line 1 is the header, judged by a few rows below it",)
