@@ -1,6 +1,6 @@
 """Tables derived from what was committed elsewhere: each fact once, whoever writes it down, however often."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -74,13 +74,13 @@ def written(
 
     Raises `StoreError`.
     """
-    merged = [] if base is None else [file for file in _to_merge(base) if file not in gone]
+    merged = [] if base is None else [file for file in to_merge(base.files) if file not in gone]
     if base is not None and merged:
         rows = pl.concat([tables.scan_files(name, merged, base.schema), rows], how="diagonal")
     return Rewritten(tuple(tables.sink(name, rows)), tuple(merged))
 
 
-def _to_merge(base: Snapshot) -> list[DataFile]:
+def to_merge(files: Iterable[DataFile]) -> list[DataFile]:
     """The small files to write again with new rows, where there are many."""
-    small = [file for file in base.files if file.size_bytes < SMALL_BYTES]
+    small = [file for file in files if file.size_bytes < SMALL_BYTES]
     return small if len(small) >= SMALL_FILES_MAX else []

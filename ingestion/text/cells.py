@@ -4,6 +4,9 @@ import re
 
 DELIMITERS = frozenset(",;\t|\x01\x1e\x1f^~")
 
+DIVIDED = 0.3
+"""The plausibility of a cell that looks like two values."""
+
 NULL_TOKENS = frozenset(
     ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "-", "--", ".", "..", "...", ":", "\\n", "?"]
 )
@@ -75,14 +78,14 @@ def plausibility(cell: str) -> float:
     [1.0, 0.8, 0.6, 0.09, 0.09, 0.3, 0.3]
     """
     if "\t" in cell:
-        return 0.3 ** min(2, cell.count("\t"))
+        return DIVIDED ** min(2, cell.count("\t"))
     if is_null(cell) or is_number_or_date(cell) or _CODE.fullmatch(cell) is not None:
         return 1.0 if cell == cell.strip() else 0.95
     prose = cell.replace(", ", " ")
     if not DELIMITERS.isdisjoint(prose):
-        return 0.3 ** min(2, max(map(prose.count, DELIMITERS)))
+        return DIVIDED ** min(2, max(map(prose.count, DELIMITERS)))
     if _NUMBERS.fullmatch(cell) is not None or _SYMBOLS_BETWEEN.search(cell) is not None:
-        return 0.3
+        return DIVIDED
     if prose != cell:
         return 0.6
     return 0.8 if cell == cell.strip() else 0.75

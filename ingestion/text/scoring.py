@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from ingestion.options import ReadOptions
-from ingestion.text.cells import plausibility
+from ingestion.text.cells import DIVIDED, plausibility
 from ingestion.text.contrast import are_names
 from ingestion.text.sample import Reading, Record, Sample, Splitter, Style
 
@@ -21,7 +21,6 @@ _BEST_KEPT = 3
 _BEST_SHARE = 0.4
 _CELLS_SCORED_MAX = 2000
 _ONE_COLUMN_FACTOR = 0.3
-_DIVIDED_ONCE = 0.3
 _RUN_RECORDS_MIN = 5
 _RUN_FACTOR = 0.95
 _AROUND_WEIGHT = 0.3
@@ -211,7 +210,7 @@ def _usual_share(reading: Reading) -> float:
 
 def _is_text(record: Record) -> bool:
     """Whether a record is blank, or one cell that is not several in some other way."""
-    return len(record.cells) == 0 or (len(record.cells) == 1 and plausibility(record.cells[0]) >= _DIVIDED_ONCE)
+    return len(record.cells) == 0 or (len(record.cells) == 1 and plausibility(record.cells[0]) >= DIVIDED)
 
 
 def _is_remark(reading: Reading, cells: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from catalog.derived import SMALL_BYTES, SMALL_FILES_MAX
+from catalog.derived import to_merge
 from catalog.tables import DataFile, Snapshot, Tables
 from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Mode
@@ -148,11 +148,10 @@ def _put_in(ground: Ground, files: list[DataFile], come: pl.LazyFrame) -> list[D
     """The files with new rows in files of their own, with which small files are put together where there are many."""
     if not count_rows(come):
         return files
-    small = [file for file in files if file.size_bytes < SMALL_BYTES]
-    if len(small) < SMALL_FILES_MAX:
-        return files + ground.tables.sink(ground.pin.name, come)
+    small = to_merge(files)
     others = [file for file in files if file not in small]
-    return others + ground.tables.sink(ground.pin.name, pl.concat([ground.scan(small), come]))
+    rows = pl.concat([ground.scan(small), come]) if small else come
+    return others + ground.tables.sink(ground.pin.name, rows)
 
 
 def _by_partition(ground: Ground, balanced: pl.LazyFrame, new: pl.LazyFrame, old: pl.LazyFrame) -> Applied:

@@ -43,9 +43,10 @@ def require_applicable(jobs: Sequence[Job], options: RunOptions) -> None:
     asked = [name for name, given in _given(options).items() if given]
     if len(asked) > 1:
         raise UsageError(f"{listed(asked)} exclude each other", next="give one of them")
-    for job in jobs:
-        require_divisible(job, options_for(job, options))
-    if options.since is not None and not any(options_for(job, options).since for job in jobs):
+    own = [options_for(job, options) for job in jobs]
+    for job, each in zip(jobs, own, strict=True):
+        require_divisible(job, each)
+    if options.since is not None and not any(each.since for each in own):
         raise UsageError(
             "no table reads bronze in mode upsert, scd2 or partition: none can be made anew since a date",
             next="name a table that is meant, or make all whole: lake run --full",

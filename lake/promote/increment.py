@@ -108,7 +108,7 @@ def increment(
     ways = dependences(job, schemas, {name: _key_of(snapshot) for name, snapshot in inputs.items()})
     stages = []
     for name in job.sources:
-        since = options.since if name in job.inputs and INGESTED_AT in inputs[name].schema else None
+        since = options.since if name in _dated(job, inputs) else None
         if since is None and old[name] is inputs[name]:
             continue
         way = _looked_up(job, name) or ways.get(name, Whole(f"{name} is not known"))
@@ -123,7 +123,6 @@ def increment(
 def _why_whole(job: Job, inputs: Mapping[TableName, Snapshot], pin: Snapshot, options: RunOptions) -> str:
     """Why the table is made whole whatever its sources are; empty where nothing says so."""
     told: Mapping[str, Any] = pin.metadata
-    is_dated = any(INGESTED_AT in inputs[name].schema for name in job.inputs)
     undated = f"no table that it reads has {INGESTED_AT}, which tells since when a row is there"
     reasons = (
         ("its published version was not made by a job", "code" not in told),
@@ -132,9 +131,14 @@ def _why_whole(job: Job, inputs: Mapping[TableName, Snapshot], pin: Snapshot, op
         ("the job's code changed", told.get("code") != job.code),
         ("the job's mode or key changed", (told.get("mode"), told.get("key")) != (str(job.mode), list(job.key))),
         (REDONE, bool(told.get("redone"))),
-        (undated, options.since is not None and not is_dated),
+        (undated, options.since is not None and not _dated(job, inputs)),
     )
     return next((reason for reason, holds in reasons if holds), "")
+
+
+def _dated(job: Job, inputs: Mapping[TableName, Snapshot]) -> list[TableName]:
+    """The tables that a job reads in which each row says when it came."""
+    return [name for name in job.inputs if INGESTED_AT in inputs[name].schema]
 
 
 def _as_read(inputs: Mapping[TableName, Snapshot], pin: Snapshot, tables: Tables) -> dict[TableName, Snapshot] | Whole:

@@ -127,8 +127,8 @@ class Pool:
         """
         asked = [{**request(ahead), "changing": [str(name) for name in ahead.changing]} for ahead in jobs]
         seconds_max = MISTAKES_SECONDS_MAX if only_errors else PREVIEW_SECONDS_MAX
-        told = {"kind": "preview", "jobs": asked, "only_errors": only_errors, "seconds": seconds_max * _ASKED_SHARE}
-        answer = self._ask(told, None, seconds_max)
+        wanted = {"kind": "preview", "jobs": asked, "only_errors": only_errors, "seconds": seconds_max * _ASKED_SHARE}
+        answer = self._ask(wanted, None, seconds_max)
         if isinstance(answer, Lost):
             return {}
         return {TableName.parse(name): Preview.from_dict(told) for name, told in _told(answer)["previews"].items()}
