@@ -16,8 +16,11 @@ _COVERED_SHARE = 0.97
 _LETTER = re.compile(rb"[A-Za-z]")
 _ONLY_WINDOWS = re.compile(rb"[\x80-\x9f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_SPACE_IN_NUMBER = re.compile(rb"(?<=\d)\xa0(?=\d)")
-"""The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter."""
+_SPACE_IN_NUMBER = re.compile(rb"(?<=\d)(?<![\x81-\xfe]\d)\xa0(?=\d)")
+"""The no-break space between thousands is at the same place in every code page of Windows and ISO; it is no letter.
+
+Behind a digit that a byte beyond ASCII stands before it may be a part of a letter of four bytes in GB18030.
+"""
 
 _LIKELY_SHARE = 0.5
 _END, _TEXT_END = re.compile(rb"[\r\n]+"), re.compile("[\r\n]+")

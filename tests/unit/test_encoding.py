@@ -155,6 +155,13 @@ def test_spaces_within_numbers_are_no_other_character(tmp_path: Path) -> None:
     assert content(read(tmp_path, text.encode("iso-8859-2"))).count("\u00a0") == 2
 
 
+def test_a_letter_of_four_bytes_is_no_space_in_a_number(tmp_path: Path) -> None:
+    """Its second and fourth bytes are digits, and its third one is the no-break space of other code pages."""
+    text = "编号,名称,说明\n" + "".join(f"{number},北京市统计局,人口普查资料\u01d7数据\n" for number in range(50))
+    assert "\u01d7".encode("gb18030") == b"\x810\xa00"
+    assert content(read(tmp_path, text.encode("gb18030"))) == text
+
+
 def test_one_odd_byte_in_plain_ascii_is_taken_for_a_code_page(tmp_path: Path) -> None:
     rows = "1;abc;3\n" * 700_000
     text = read(tmp_path, rows.encode() + b"2;caf\xe9;4\n")
