@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from catalog.log import Commit
 from catalog.tables import Snapshot, Tables
 from catalog.zones import TableName
+from ingestion.columns import OWN_COLUMNS
 from lake.promote.change import State, state_of
 from lake.promote.declare import Job
 
@@ -13,11 +14,16 @@ PARALLEL_OPENS = 8
 
 
 class Sources:
-    """All tables that some jobs are about: opened when it is made, several at once. Raises `StoreError`."""
+    """All tables that some jobs are about: opened when it is made, several at once. Raises `StoreError`.
+
+    A bronze table without a column of its files is not there yet: whatever came for it was set aside.
+    """
 
     def __init__(self, base: Commit, heads: Mapping[TableName, Snapshot], tables: Tables, jobs: Sequence[Job]) -> None:
         self._tables = tables
-        self._seen: dict[TableName, Snapshot | None] = dict(heads)
+        self._seen: dict[TableName, Snapshot | None] = {
+            name: head for name, head in heads.items() if any(column not in OWN_COLUMNS for column in head.schema)
+        }
         self._made: dict[TableName, int] = {}
         names = {name for job in jobs for name in (job.table, *job.sources)}
         pins = {name: version for name in names - heads.keys() if (version := base.version(name)) is not None}

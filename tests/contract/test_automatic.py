@@ -54,6 +54,17 @@ def test_rows_that_fit_are_added_and_others_change_the_type(lake: Promotion) -> 
     assert lake.rows("silver.sales") == [("A", 4)]
 
 
+def test_a_dataset_of_which_all_was_set_aside_is_not_there_yet(lake: Promotion) -> None:
+    """Its bronze table has no column but the lake's own; other tables are made meanwhile."""
+    own = {"_file": pl.String, "_line": pl.Int64, "_batch": pl.String}
+    lake.land_frame("bronze.aside", pl.LazyFrame(schema=own))
+    lake.land("bronze.sales", {"shop": ["A"]})
+    outcomes = lake.run(automatic_job(TableName.parse("bronze.aside")), SALES)
+    reason = "bronze.aside is not there yet: lake drop FILE --into aside"
+    assert (outcomes["silver.aside"].status, outcomes["silver.aside"].reason) == ("skipped", reason)
+    assert lake.rows("silver.sales") == [("A",)]
+
+
 def test_labels_go_with_the_columns(lake: Promotion) -> None:
     table = TableName.parse("bronze.sales")
     frame = pl.LazyFrame({"einkommen": ["7"], "_file": ["a.sav"], "_line": [1]})
