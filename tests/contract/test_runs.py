@@ -178,7 +178,7 @@ def test_what_is_declared_wrongly_is_a_failed_run(lake: Lake) -> None:
 
 def test_every_verb_is_on_the_record(lake: Lake) -> None:
     """Ingest, promote, replay, retract, each under its name, with what it was asked for."""
-    drop(lake, "region,price\nnorth,1\nsouth\n")
+    drop(lake, "region,price\n" + "north,1\n" * 20 + "south\n")
     lake.ingest(["prices"])
     lake.promote(["silver.prices"])
     lake.replay(["prices/prices.csv"])
