@@ -106,7 +106,9 @@ def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> N
 
 
 def _sink(frame: pl.LazyFrame, path: Path) -> None:
-    frame.sink_parquet(path, compression="zstd", statistics=True, maintain_order=True, engine="streaming")
+    frame.sink_parquet(
+        path, compression="zstd", compression_level=1, statistics=True, maintain_order=True, engine="streaming"
+    )
 
 
 def _set_aside(found: Found) -> list[pl.LazyFrame]:

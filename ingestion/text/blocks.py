@@ -1,7 +1,10 @@
 """A file as blocks for numpy: cut between characters, each with the neighbours that a rule may look at."""
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
@@ -18,19 +21,27 @@ LF, CR = 0x0A, 0x0D
 
 _BEFORE, _AFTER = 2, 1
 _CONTINUATION_BYTES_MAX = 3
+_BLANK_BYTES_MAX = 1 << 16
+_LINE_ENDS = re.compile(rb"(\r?\n)((?:\r?\n)*)")
 
 
 @dataclass(frozen=True)
 class Block:
-    """``body`` with its neighbours: ``padded`` is two bytes, the body, one byte; ``raw`` is the body as bytes."""
+    """The bytes that this block is to account for, and its neighbours: two bytes before, and one behind."""
 
     raw: bytes
-    padded: Bytes
+    neighbours: tuple[bytes, bytes]
 
-    @property
+    @cached_property
     def body(self) -> Bytes:
-        """The bytes that this block is to account for."""
-        return self.padded[_BEFORE:-_AFTER]
+        """The block as numbers."""
+        return np.frombuffer(self.raw, np.uint8)
+
+    @cached_property
+    def padded(self) -> Bytes:
+        """The block between its neighbours."""
+        before, behind = self.neighbours
+        return np.frombuffer(before + self.raw + behind, np.uint8)
 
     def before(self, at: Offsets, steps: int = 1) -> Bytes:
         """The bytes one or two steps before these offsets of the body."""
@@ -114,28 +125,48 @@ def is_blank(block: Block, ends: Offsets) -> Flags:
 
 
 def blocks(file: BinaryIO, stop: int, delimiter: str, chunk_bytes: int) -> Iterator[Block]:
-    """Cut a file into blocks, up to an offset; beyond its ends stand line feeds before, and after it a delimiter."""
-    before, pending = b"\n\n", b""
+    """Cut a file into blocks of whole lines where lines are short enough, up to an offset.
+
+    Beyond the file's ends stand line feeds before, and after it a delimiter.
+    """
+    data = b"\n\n"
     left = stop - file.tell()
     while chunk := file.read(min(chunk_bytes, left)):
         left -= len(chunk)
-        pending += chunk
-        cut = _cut(pending)
-        if cut:
-            yield _block(before, pending[:cut], pending[cut : cut + 1])
-            before, pending = (before + pending[:cut])[-_BEFORE:], pending[cut:]
-    if pending:
-        yield _block(before, pending, delimiter.encode())
-
-
-def _block(before: bytes, body: bytes, after: bytes) -> Block:
-    return Block(body, np.frombuffer(before + body + after, np.uint8))
+        data += chunk
+        end = _cut(data)
+        if end > _BEFORE:
+            yield Block(data[_BEFORE:end], (data[:_BEFORE], data[end : end + _AFTER]))
+            data = data[end - _BEFORE :]
+    if len(data) > _BEFORE:
+        yield Block(data[_BEFORE:], (data[:_BEFORE], delimiter.encode()))
 
 
 def _cut(data: bytes) -> int:
-    """Where to cut so that one byte is left to look at, and no character is cut in two."""
+    """Where to cut so that one byte is left to look at: behind a line, or at least not within a character.
+
+    The first two bytes are those before the block.
+    """
     cut = len(data) - _AFTER
-    for back in range(min(_CONTINUATION_BYTES_MAX, cut) + 1):
+    if line_end := data.rfind(b"\n", _BEFORE, cut) + 1:
+        return line_end
+    for back in range(min(_CONTINUATION_BYTES_MAX, cut - _BEFORE) + 1):
         if data[cut - back] & 0xC0 != 0x80:
             return cut - back
     return cut
+
+
+def end_of_records(file: BinaryIO, begin: int) -> tuple[int, int]:
+    """Where the last record ends, with its line end, and how many blank lines follow; more than 64 KB are not cut."""
+    size = file.seek(0, os.SEEK_END)
+    tail_begin = max(begin, size - _BLANK_BYTES_MAX)
+    file.seek(tail_begin)
+    tail = file.read()
+    kept = tail.rstrip(b"\r\n")
+    if not kept and tail_begin == begin:
+        only_blank = _LINE_ENDS.fullmatch(tail)
+        return (begin, tail.count(b"\n")) if only_blank is not None else (size, 0)
+    ends = _LINE_ENDS.fullmatch(tail, len(kept))
+    if not kept or ends is None:
+        return size, 0
+    return size - len(ends[2]), ends[2].count(b"\n")

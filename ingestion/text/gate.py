@@ -14,10 +14,9 @@ missing values, they are refused as everywhere else.
 
 import codecs
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from ingestion.text.blocks import (
     LineBeginnings,
     Offsets,
     blocks,
+    end_of_records,
     is_blank,
     text_faults,
 )
@@ -38,15 +38,14 @@ from ingestion.text.dialect import Dialect
 from ingestion.text.encoding import Text
 from ingestion.text.head import Head
 from ingestion.text.index import LineIndex
+from ingestion.text.plain import Plain, PlainBlocks
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 19
 
 NO_DELIMITER = "\x1f"
 """Stands for the delimiter of a table of one column: a file that holds it does not pass."""
 
-_BLANK_BYTES_MAX = 1 << 16
 _BOM = codecs.BOM_UTF8
-_LINE_ENDS = re.compile(rb"(\r?\n)((?:\r?\n)*)")
 
 
 Fault: TypeAlias = tuple[int, str]
@@ -114,6 +113,7 @@ class _Gate:
         self.delimiter = ord(dialect.delimiter or NO_DELIMITER)
         self.quote = dialect.quote.encode()
         self.width = len(dialect.header)
+        self.blocks = PlainBlocks(self.delimiter, self.quote, self.width)
         self.record_bytes_max = record_bytes_max
         self.beginnings = LineBeginnings([dialect.comment.encode(), _BOM], [row.raw for row in head.rows])
         self.offset = head.offset
@@ -131,11 +131,16 @@ class _Gate:
 
     def take(self, block: Block) -> None:
         """Check one block and count it; raises `FileRefused` at the first fault."""
+        beginnings = list(self._beginning_faults(block))
+        is_begin = self.offset == self.record_offset and block.body.size <= self.record_bytes_max
+        if is_begin and not beginnings and (found := self.blocks.plain(block)):
+            self._count_plain(block, found)
+            return
         marks = self._marks(block)
         faults = [
             *text_faults(block),
             *marks.faults,
-            *self._beginning_faults(block),
+            *beginnings,
             *self._size_faults(block, marks),
             *self._width_faults(block, marks),
         ]
@@ -290,6 +295,18 @@ class _Gate:
         self.delimiters_within = marks.delimiters_within
         self.multiline |= marks.multiline
 
+    def _count_plain(self, block: Block, found: Plain) -> None:
+        """Count a block of which each line is a record."""
+        self.index.add_run(self.line, found.records)
+        size = block.body.size
+        self.last_line = self.line + found.records - 1
+        self.last_offset = self.offset + block.raw.rfind(b"\n", 0, size - 1) + 1
+        self.structure_bytes += found.delimiters + found.records + found.carriage_returns + found.quotes - found.doubled
+        self.records += found.records
+        self.record_line = self.line = self.line + found.records
+        self.record_offset = self.offset = self.offset + size
+        self.delimiters_within = None
+
     def _close_records(self, ends: Offsets, marks: _Marks) -> None:
         """Move on to the record that is open when the block ends; note where the last closed one began."""
         lines = self.line + np.searchsorted(marks.line_feeds, ends, "right")
@@ -367,24 +384,8 @@ def measure(
         file.seek(head.offset)
         if file.read(len(_BOM)) == _BOM:
             raise FileRefused("encoding", f"line {head.lines + 1} begins with a byte order mark", line=head.lines + 1)
-        stop, blank_lines = _end_of_records(file, head.offset) if gate.width > 1 else (file.seek(0, os.SEEK_END), 0)
+        stop, blank_lines = end_of_records(file, head.offset) if gate.width > 1 else (file.seek(0, os.SEEK_END), 0)
         file.seek(head.offset)
         for block in blocks(file, stop, chr(gate.delimiter), chunk_bytes):
             gate.take(block)
     return gate.finish(blank_lines)
-
-
-def _end_of_records(file: BinaryIO, begin: int) -> tuple[int, int]:
-    """Where the last record ends, with its line end, and how many blank lines follow; more than 64 KB are not cut."""
-    size = file.seek(0, os.SEEK_END)
-    tail_begin = max(begin, size - _BLANK_BYTES_MAX)
-    file.seek(tail_begin)
-    tail = file.read()
-    kept = tail.rstrip(b"\r\n")
-    if not kept and tail_begin == begin:
-        only_blank = _LINE_ENDS.fullmatch(tail)
-        return (begin, tail.count(b"\n")) if only_blank is not None else (size, 0)
-    ends = _LINE_ENDS.fullmatch(tail, len(kept))
-    if not kept or ends is None:
-        return size, 0
-    return size - len(ends[2]), ends[2].count(b"\n")

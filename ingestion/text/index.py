@@ -53,6 +53,14 @@ class LineIndex:
         self.records += lines.size
         self.last_line, self._ahead = int(lines[-1]), int(ahead[-1])
 
+    def add_run(self, line: int, records: int) -> None:
+        """Take so many records, at least one, that begin on lines one behind the other, the first on ``line``."""
+        ahead = line - self.records
+        if ahead != self._ahead:
+            self._file.write(np.array([(self.records, line)], _ENTRY).tobytes())
+        self.records += records
+        self.last_line, self._ahead = line + records - 1, ahead
+
     def line_of(self, record: str) -> pl.Expr:
         """The line of each record of a column of numbers; to be called when all are written, and some were."""
         index = np.memmap(self._path, _ENTRY, "r")

@@ -15,6 +15,7 @@ from ingestion.text.encoding import Text
 from ingestion.text.gate import Shape, measure
 from ingestion.text.head import read_head
 from ingestion.text.index import LineIndex
+from ingestion.text.plain import Plain, PlainBlocks
 
 BOM = b"\xef\xbb\xbf"
 
@@ -214,6 +215,12 @@ DAMAGED = st.builds(
     PIECES,
     st.integers(0, 200),
 )
+EVEN = st.builds(
+    lambda table, times, damaged: table * times + damaged,
+    TABLES.map(lambda table: table.rstrip(b"\r\n") + b"\n"),
+    st.integers(1, 60),
+    st.just(b"") | DAMAGED,
+)
 FILES = st.builds(
     lambda bom, data: (b"\xef\xbb\xbf" if bom else b"") + data, st.booleans(), TABLES | DAMAGED | ANY_BYTES
 )
@@ -226,6 +233,27 @@ def test_the_outcome_does_not_depend_on_where_chunks_are_cut(
 ) -> None:
     whole = outcome(file, data, width, record_bytes_max=longest)
     assert outcome(file, data, width, record_bytes_max=longest, chunk_bytes=chunk) == whole
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=FILES | EVEN, width=st.integers(1, 3), longest=st.integers(3, 400))
+def test_blocks_that_are_plain_are_counted_as_byte_by_byte(file: Path, data: bytes, width: int, longest: int) -> None:
+    """A long file of the same lines has words of 64 bytes that begin and end anywhere in a record."""
+    found = outcome(file, data, width, record_bytes_max=longest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PlainBlocks, "plain", lambda *_: None)
+        assert outcome(file, data, width, record_bytes_max=longest) == found
+
+
+def test_most_blocks_are_plain(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, CR, letters, an empty cell and a delimiter in quotes make no block odd."""
+    found: list[Plain | None] = []
+    told = PlainBlocks.plain
+    monkeypatch.setattr(PlainBlocks, "plain", lambda *given: found.append(told(*given)) or found[-1])
+    data = 'é,"a ""b"", c"\r\n"",1\r\n'.encode() * 50
+    assert outcome(file, data, chunk_bytes=256) == Shape(100, 100, 0, 100, len(data) - 6, False, 11 * 50)
+    assert len(found) > 3
+    assert None not in found
 
 
 @settings(max_examples=400, deadline=None)
