@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Several
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,11 +74,11 @@ def ingest(
             epoch = settle_epoch(tables.objects, policy.routes)
             reach("epoch.settled")
             numbers: dict[str, int] = {}
-            for dataset in datasets_begun(tables.objects):
-                # Also those that are not wanted: what another dataset's open batch holds may be routed to a wanted one
-                # by now, or be its own again since a pattern went, and is not to come twice.
-                numbers[dataset], done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
-                finished += _tell(done, told)
+            # Also those that are not wanted: what another dataset's open batch holds may be routed to a wanted one by
+            # now, or be its own again since a pattern went, and is not to come twice.
+            for dataset, number, open_batch in _newest_batches(tables, finisher):
+                numbers[dataset] = number
+                finished += _tell(_finish(finisher, open_batch, policy.wait_s_max), told)
             found = landing.find(tables.objects, wanted, policy.routes.dataset_of)
             reach("landing.listed")
             plans = {dataset: landing.first(deliveries) for dataset, deliveries in found.items()}
@@ -124,8 +125,8 @@ def retake(
     finished: list[Finished] = []
     with _finisher(tables, policy, told) as finisher:
         for _ in range(ROUNDS_MAX):
-            number, done = _finish_last(tables, finisher, dataset, policy.wait_s_max)
-            finished += _tell(done, told)
+            number, open_batch = _newest_batch(tables, finisher, dataset)
+            finished += _tell(_finish(finisher, open_batch, policy.wait_s_max), told)
             plan = _plan(tables, policy, dataset, number + 1, tuple(deliveries))
             if Sequence(tables.objects, Zone.CATALOG, manifests(dataset)).create(plan.number, encode(plan)):
                 reach("manifest.created")
@@ -157,16 +158,32 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _finish_last(tables: Tables, finisher: Finisher, dataset: str, wait_s_max: float) -> tuple[int, list[Finished]]:
-    """Finish a dataset's newest batch if it is open: older ones are done, else it would not exist."""
+def _newest_batches(tables: Tables, finisher: Finisher) -> list[tuple[str, int, Manifest | None]]:
+    """Each dataset that was begun, with what `_newest_batch` says of it."""
+    datasets = datasets_begun(tables.objects)
+    with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
+        found = pool.map(lambda dataset: _newest_batch(tables, finisher, dataset), datasets)
+        return [(dataset, *newest) for dataset, newest in zip(datasets, found, strict=True)]
+
+
+def _newest_batch(tables: Tables, finisher: Finisher, dataset: str) -> tuple[int, Manifest | None]:
+    """The number of a dataset's newest batch, and the batch if it is open: older ones are done, else it would not be.
+
+    0 where there is none.
+    """
     sequence = Sequence(tables.objects, Zone.CATALOG, manifests(dataset))
     number = sequence.last()
     if number == 0:
-        return 0, []
+        return 0, None
     manifest = decode(sequence.get(number))
-    if finisher.is_done(manifest) or _was_finished(finisher, manifest, wait_s_max):
-        return number, []
-    return number, [finisher.finish(manifest)]
+    return number, None if finisher.is_done(manifest) else manifest
+
+
+def _finish(finisher: Finisher, manifest: Manifest | None, wait_s_max: float) -> list[Finished]:
+    """Finish a batch that is open, unless the one who began it does."""
+    if manifest is None or _was_finished(finisher, manifest, wait_s_max):
+        return []
+    return [finisher.finish(manifest)]
 
 
 def _was_finished(finisher: Finisher, manifest: Manifest, wait_s_max: float) -> bool:

@@ -112,7 +112,8 @@ def publish(
             if attempt + 1 == TRIES_MAX:
                 raise
             continue
-        _mend_rejects(lake, commit, signature)
+        if commit.number > base.number + 1:
+            _mend_rejects(lake, commit, signature)
         is_published = commit.operation == proposal.operation
         if is_published:
             record.published(commit)
@@ -121,7 +122,7 @@ def publish(
 
 
 def _mend_rejects(lake: Workspace, commit: Commit, signature: Signature) -> None:
-    """Publish the quarantine again where a rival's went with this run's tables; nothing where it is right."""
+    """Publish the quarantine again where a rival, who published meanwhile, has another; nothing where it is right."""
     version = set_aside(lake.store, lake.log)
     if version:
         lake.log.publish(commit, signature.proposal("quarantine", version, {}))

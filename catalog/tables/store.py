@@ -3,6 +3,7 @@
 import itertools
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +22,9 @@ from catalog.tables.schema import from_delta
 from catalog.tables.snapshot import Snapshot, folder_uri, scan_files
 from catalog.zones import TableName
 
+OPENED_MAX = 512
+"""So many versions of tables are kept in memory once they were opened: the same ones are asked for again and again."""
+
 FILE_MEMORY_BYTES = 512 * 1024**2
 """A data file holds rows of about this much memory, which an upsert rewrites at once: a fifth or less as Parquet."""
 
@@ -36,6 +40,7 @@ class Tables:
         self.objects = objects
         self.endpoint = objects.endpoint
         self._stem = stem
+        self._at = lru_cache(OPENED_MAX)(self._read)
 
     def open(self, name: TableName, version: int | None = None) -> Snapshot | None:
         """The table at a version, or at its head; None where there is no such table.
@@ -43,14 +48,9 @@ class Tables:
         Raises `NotFound` for a version that is not there, `StoreError`.
         """
         try:
-            handle = DeltaTable(
-                folder_uri(self.endpoint, name), version=version, storage_options=delta_options(self.endpoint)
-            )
+            return self._read(name) if version is None else self._at(name, version)
         except TableNotFoundError:
             return None
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(name, version, error) from None
-        return self._snapshot(name, handle)
 
     def sink(self, name: TableName, frame: pl.LazyFrame, apart: Sequence[str] = ()) -> list[DataFile]:
         """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit does.
@@ -112,6 +112,18 @@ class Tables:
             if info.get(committing.OPERATION) == operation:
                 return self.open(head.name, version)
         return None
+
+    def _read(self, name: TableName, version: int | None = None) -> Snapshot:
+        """The table, opened. Raises `TableNotFoundError` and what `open` raises."""
+        try:
+            handle = DeltaTable(
+                folder_uri(self.endpoint, name), version=version, storage_options=delta_options(self.endpoint)
+            )
+        except TableNotFoundError:
+            raise
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(name, version, error) from None
+        return self._snapshot(name, handle)
 
     def _unreadable(self, name: TableName, version: int | None, error: Exception) -> LakeError:
         """Why a table cannot be opened: the store is asked once more, since delta-rs does not tell causes apart."""
