@@ -13,7 +13,7 @@ LAKE := $(BIN)/lake
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo ingest promote run notebook test check format faults dirty minio lock clean
+.PHONY: help setup up down status demo ingest promote run notebook test check format faults dirty bench minio lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [STORE=seaweedfs|minio] [PROJECT=DIR]"; echo
@@ -61,10 +61,10 @@ run: up ## Ingest and promote, with one publication
 notebook: up ## Open JupyterLab on the first notebook
 	LAKE_PROJECT=$(abspath $(PROJECT)) $(BIN)/jupyter lab --ip=127.0.0.1 notebooks/01_explore.ipynb
 
-test: $(INSTALLED) minio ## Pass every test, on SeaweedFS and on a real MinIO
+test: $(VENV)/.bench minio ## Pass every test, on SeaweedFS and on a real MinIO
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## Lint, types, and the direction of imports
+check: $(VENV)/.bench ## Lint, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -80,12 +80,21 @@ faults: $(INSTALLED) minio ## Kill N runs at random points (make faults N=200 SE
 dirty: $(INSTALLED) ## Read N text files with known damage (make dirty N=10000 SEED=0): no record lost, doubled or altered
 	$(BIN)/python -m tests.dirty.campaign --examples $(N) --seed $(SEED)
 
+bench: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure against a script written by hand (make bench ONLY="bronze silver")
+	$(BIN)/python -m bench --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small --rounds 1)
+
+$(VENV)/.bench: $(INSTALLED) requirements/bench.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
 minio: $(INSTALLED) ## Bring the MinIO server: on PATH or in the cache, else built from source (about five minutes)
 	@$(LAKE) minio
 
 lock: $(INSTALLED) ## Write the lock files again from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 \
 		--no-header --quiet --output-file requirements/lock.txt
+	$(BIN)/uv pip compile --group bench --constraint requirements/lock.txt --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-annotate --quiet --output-file requirements/bench.txt
 	grep '"uv==' pyproject.toml | tr -d ' ",' | $(BIN)/uv pip compile - --generate-hashes --universal \
 		--python-version 3.11 --no-header --no-annotate --quiet --output-file requirements/uv.txt
 

@@ -1,0 +1,64 @@
+"""The data: TPC-H by tpchgen-cli, cut in two for what is new, and many small files. Made once, kept in a folder."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+TABLES = ("customer", "lineitem", "orders")
+SHARE = 100
+"""One order in so many is new."""
+
+
+def tpch(folder: Path, scale: float) -> Path:
+    """A folder with TPC-H's tables as CSV files, one each; made where it is not there. Raises `RuntimeError`."""
+    made = folder / f"tpch-{scale:g}"
+    if not (made / "done").exists():
+        made.mkdir(parents=True, exist_ok=True)
+        command = [str(Path(sys.executable).parent / "tpchgen-cli"), "csv", "-s", f"{scale:g}"]
+        subprocess.run([*command, "--tables", ",".join(TABLES), "--output-dir", str(made)], check=True)
+        (made / "done").touch()
+    return made
+
+
+def divided(lineitem: Path, folder: Path, *, newest: bool) -> tuple[Path, Path]:
+    """The line items of most orders, and of one order in a hundred: of the newest, or of orders from everywhere."""
+    old, new = (folder / f"{lineitem.stem}-{'newest' if newest else 'scattered'}-{part}.csv" for part in ("old", "new"))
+    if new.exists():
+        return old, new
+    folder.mkdir(parents=True, exist_ok=True)
+    first_new = _last_order(lineitem) * (SHARE - 1) // SHARE
+    part = new.with_suffix(".part")
+    with lineitem.open("rb") as lines, old.open("wb") as most, part.open("wb") as few:
+        header = next(lines)
+        most.write(header)
+        few.write(header)
+        for line in lines:
+            order = int(line[: line.index(b",")])
+            # Keys of orders are eight numbers in a row, then a gap of 24.
+            is_new = order > first_new if newest else order // 32 % SHARE == 0
+            (few if is_new else most).write(line)
+    part.rename(new)
+    return old, new
+
+
+def _last_order(lineitem: Path) -> int:
+    with lineitem.open("rb") as file:
+        file.seek(-4096, 2)
+        return int(file.read().splitlines()[-1].split(b",")[0])
+
+
+def small_files(folder: Path, count: int) -> Path:
+    """A folder with so many CSV files of a kilobyte each."""
+    made = folder / f"small-{count}"
+    if not (made / f"{count - 1:06d}.csv").exists():
+        made.mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            (made / f"{number:06d}.csv").write_text("".join(_kilobyte(number)))
+    return made
+
+
+def _kilobyte(number: int) -> Iterator[str]:
+    yield "id,region,value\n"
+    for row in range(45):
+        yield f"{number * 100 + row},region {row % 7},{number * row % 1000 / 10}\n"

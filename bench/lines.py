@@ -1,0 +1,185 @@
+"""What is measured: each line is one round of the lake and of what it is measured against, on a new site."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.data import divided, small_files, tpch
+from bench.measured import Measured, measured
+from bench.site import Site
+
+IDLE_SECONDS_MAX = 2.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much data there is: TPC-H's scale factor, and how many small files and tables."""
+
+    folder: Path
+    factor: float = 1.0
+    files: int = 10_000
+    tables: int = 100
+    commits: int = 1000
+
+    @property
+    def lineitem(self) -> Path:
+        """TPC-H's line items."""
+        return tpch(self.folder, self.factor) / "lineitem.csv"
+
+    def divided(self, *, newest: bool) -> tuple[Path, Path]:
+        """Most line items, and those of one order in a hundred."""
+        return divided(self.lineitem, self.folder / f"tpch-{self.factor:g}", newest=newest)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the lake took, and the seconds of what it is measured against."""
+
+    ours: Measured
+    other_seconds: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the report: ``ratio_max`` is what the lake's seconds may be of the other's."""
+
+    title: str
+    ratio_max: float
+    play: Callable[[Site, Scale], Round]
+    memory_bytes_max: int | None = None
+
+
+def bronze(site: Site, scale: Scale) -> Round:
+    """One CSV file from landing to bronze."""
+    site.upload(scale.lineitem, "lineitem.csv")
+    site.drop([scale.lineitem], "lineitem")
+    script = site.script("bronze", "lineitem.csv")
+    return Round(site.lake("ingest"), script.seconds)
+
+
+def _silver(site: Site, scale: Scale, how: str) -> Round:
+    bronze(site, scale)
+    script = site.script("silver", how)
+    return Round(site.lake("promote", "silver.lineitem"), script.seconds)
+
+
+def silver(site: Site, scale: Scale) -> Round:
+    """Casts, cleaning and each key once, against ``unique``."""
+    return _silver(site, scale, "unique")
+
+
+def silver_best(site: Site, scale: Scale) -> Round:
+    """The same against a script that looks for the duplicates first."""
+    return _silver(site, scale, "best")
+
+
+def all_zones(site: Site, scale: Scale) -> Round:
+    """From landing to gold, in one run."""
+    site.upload(scale.lineitem, "lineitem.csv")
+    site.drop([scale.lineitem], "lineitem")
+    steps = [("bronze", "lineitem.csv"), ("silver", "unique"), ("gold",)]
+    script = sum(site.script(*step).seconds for step in steps)
+    return Round(site.lake("run", "silver.lineitem", "gold.pricing"), script)
+
+
+def _changed(site: Site, scale: Scale, table: str, *, newest: bool) -> Round:
+    """What a table takes when one order in a hundred is new, against the table made whole."""
+    old, new = scale.divided(newest=newest)
+    site.drop([old], "lineitem")
+    site.lake("run", table)
+    whole = site.lake("promote", "--full", table)
+    site.drop([new], "lineitem")
+    site.lake("ingest")
+    return Round(site.lake("promote", table), whole.seconds)
+
+
+def upsert_1pct(site: Site, scale: Scale) -> Round:
+    """The newest orders, by key."""
+    return _changed(site, scale, "silver.lineitem_upsert", newest=True)
+
+
+def upsert_scattered(site: Site, scale: Scale) -> Round:
+    """Orders from everywhere, by key."""
+    return _changed(site, scale, "silver.lineitem_upsert", newest=False)
+
+
+def append_1pct(site: Site, scale: Scale) -> Round:
+    """New orders, added."""
+    return _changed(site, scale, "silver.lineitem_append", newest=True)
+
+
+def idle(site: Site, scale: Scale) -> Round:
+    """A run with nothing new; half of the tables are bronze, each with one of silver that was made by itself."""
+    shutil.rmtree(site.folder / "jobs")
+    source = small_files(scale.folder, 1) / "000000.csv"
+    for number in range(scale.tables // 2):
+        site.drop([source], f"table{number:04d}")
+    site.lake("run")
+    return Round(site.lake("run"), IDLE_SECONDS_MAX)
+
+
+def small(site: Site, scale: Scale) -> Round:
+    """Files of a kilobyte into one table, against a bare loop that gets, copies and deletes them."""
+    folder = small_files(scale.folder, scale.files)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda file: site.upload(file, f"small/{file.name}"), folder.iterdir()))
+    site.lake("drop", str(folder), "--into", "small")
+    bare = site.script("small", "small/")
+    return Round(site.lake("ingest"), bare.seconds)
+
+
+def queries(site: Site, scale: Scale) -> Round:
+    """TPC-H Q1, Q3, Q6 and Q18, the second time in one process, against DuckDB over local files."""
+    site.drop([scale.lineitem], "lineitem")
+    for name in ("orders", "customer"):
+        site.drop([scale.lineitem.with_name(f"{name}.csv")], name)
+    site.lake("run", "silver.lineitem", "silver.orders", "silver.customer")
+    asked = measured([sys.executable, "-m", "bench.queries"], site.folder, site.environment)
+    told = json.loads(asked.said)
+    return Round(replace(asked, seconds=told["second"]), told["duckdb"])
+
+
+def _commits(site: Site, scale: Scale, what: str) -> Round:
+    """Opening after many commits, against after one; memory is that of the whole measurement."""
+    asked = measured([sys.executable, "-m", "bench.commits", what, str(scale.commits)], site.folder, site.environment)
+    told = json.loads(asked.said)
+    return Round(replace(asked, seconds=told["many"]), told["fresh"])
+
+
+def many_commits(site: Site, scale: Scale) -> Round:
+    """A table that was replaced again and again."""
+    return _commits(site, scale, "table")
+
+
+def catalog_commits(site: Site, scale: Scale) -> Round:
+    """A catalog of 100 tables, published one after another."""
+    return _commits(site, scale, "catalog")
+
+
+def tenfold(site: Site, scale: Scale) -> Round:
+    """Ten times the data, from landing to gold; it is its memory that is bounded, and its time is told alone."""
+    big = replace(scale, factor=scale.factor * 10)
+    site.drop([big.lineitem], "lineitem")
+    ours = site.lake("run", "silver.lineitem", "gold.pricing")
+    return Round(ours, ours.seconds)
+
+
+LINES = {
+    "bronze": Line("SF1 line items, landing to bronze", 1.0, bronze, 900_000_000),
+    "silver": Line("bronze to silver, against unique", 0.5, silver, 1_300_000_000),
+    "silver_best": Line("bronze to silver, against the best by hand", 1.1, silver_best, 1_300_000_000),
+    "all_zones": Line("landing to gold", 0.75, all_zones),
+    "upsert_1pct": Line("1% new, by key, the newest, against the whole", 0.08, upsert_1pct),
+    "upsert_scattered": Line("1% new, by key, scattered, against the whole", 0.4, upsert_scattered),
+    "append_1pct": Line("1% new, appended, against the whole", 0.04, append_1pct),
+    "idle": Line("100 tables, nothing new, against 2 s", 1.0, idle),
+    "small_files": Line("10,000 files of 1 kB, against a bare loop", 1 / 0.6, small),
+    "sf10": Line("ten times as much, landing to gold", 1.0, tenfold, 2_500_000_000),
+    "many_commits": Line("a table after 1,000 commits, against a fresh one", 1.5, many_commits),
+    "catalog_commits": Line("a catalog after 1,000 commits, against a fresh one", 1.5, catalog_commits),
+    "queries": Line("Q1, Q3, Q6, Q18 again, against DuckDB on local files", 1.2, queries),
+}

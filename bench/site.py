@@ -1,0 +1,90 @@
+"""A new lake on a store of its own, and beside it the buckets of the script that it is measured against."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from bench.measured import Measured, measured
+from lake.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+SCRIPT_BUCKETS = ("script-landing", "script-archive", "script-lake")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project in ``folder``, with the jobs that are measured, and its running store."""
+
+    folder: Path
+    environment: dict[str, str]
+    s3: Any
+
+    def lake(self, *arguments: str) -> Measured:
+        """One ``lake`` command in the project, measured."""
+        return measured([sys.executable, "-m", "lake", *arguments], self.folder, self.environment)
+
+    def script(self, *arguments: str) -> Measured:
+        """One step of the script, measured."""
+        return measured([sys.executable, "-m", "bench.script", *arguments], self.folder, self.environment)
+
+    def drop(self, files: Sequence[Path], dataset: str) -> None:
+        """Files into landing, for the lake."""
+        self.lake("drop", *map(str, files), "--into", dataset)
+
+    def upload(self, file: Path, key: str) -> None:
+        """A file into landing, for the script."""
+        self.s3.upload_file(str(file), "script-landing", key)
+
+
+@contextmanager
+def site(folder: Path, server: str) -> Iterator[Site]:
+    """A site on an empty store, which is stopped and removed at the end."""
+    project = folder / "site"
+    shutil.rmtree(project, ignore_errors=True)
+    _lake(folder, "init", str(project), "--server", server)
+    shutil.copytree(ROOT / "bench" / "jobs", project / "jobs", dirs_exist_ok=True)
+    _lake(project, "up")
+    try:
+        endpoint = Settings.load(project, _environment()).endpoint()
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=endpoint.url,
+            aws_access_key_id=endpoint.access_key,
+            aws_secret_access_key=endpoint.secret_key,
+            region_name="us-east-1",
+        )
+        for bucket in SCRIPT_BUCKETS:
+            s3.create_bucket(Bucket=bucket)
+        keys = {
+            "AWS_ENDPOINT_URL": endpoint.url,
+            "AWS_ACCESS_KEY_ID": endpoint.access_key,
+            "AWS_SECRET_ACCESS_KEY": endpoint.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+        yield Site(project, _environment() | keys, s3)
+    finally:
+        _lake(project, "down")
+        shutil.rmtree(project, ignore_errors=True)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LAKE_") or name == "LAKE_CACHE"}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def _lake(folder: Path, *arguments: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lake", *arguments], cwd=folder, env=_environment(), capture_output=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"lake {' '.join(arguments)}: {done.stderr.decode()}")

@@ -1,0 +1,56 @@
+"""The measurement measures: processes together, medians in turns, data that is cut without a loss."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import row, summary
+from bench.data import divided
+from bench.lines import LINES, Round
+from bench.measured import Measured, measured
+from bench.plot import plot
+
+HOLDS = "import sys, time; kept = bytearray({0}); kept[::4096] = b'x' * len(kept[::4096]); time.sleep(0.4)"
+
+
+def test_the_memory_of_children_counts(tmp_path: Path) -> None:
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS.format(150_000_000)!r}], check=True)"
+    found = measured([sys.executable, "-c", child], tmp_path, os.environ)
+    assert found.seconds > 0.4
+    assert 150_000_000 < found.peak_bytes < 300_000_000
+
+
+def test_a_command_that_fails_ends_the_measurement(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no such thing"):
+        measured([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path, os.environ)
+
+
+def test_a_line_is_the_median_of_its_rounds_and_the_highest_peak() -> None:
+    rounds = [Round(Measured(seconds, peak), 2.0) for seconds, peak in ((1.0, 5), (3.0, 9), (1.5, 7))]
+    found = summary(rounds)
+    assert found == {"ratio": 0.75, "seconds": 1.5, "other_seconds": 2.0, "peak_bytes": 9}
+    assert "  met" in row("bronze", LINES["bronze"], found)
+    assert "NOT MET" in row("bronze", LINES["bronze"], found | {"ratio": 1.1})
+    assert "NOT MET" in row("bronze", LINES["bronze"], found | {"peak_bytes": 1e9})
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_line_items_are_cut_in_two(tmp_path: Path, newest: bool) -> None:
+    orders = [order for order in range(1, 64_001) if (order - 1) % 32 < 8]
+    lines = [f"{order},{line},x\n" for order in orders for line in range(1 + order % 3)]
+    (tmp_path / "lineitem.csv").write_text("l_orderkey,l_linenumber,l_comment\n" + "".join(lines))
+    old, new = (
+        path.read_text().splitlines()[1:] for path in divided(tmp_path / "lineitem.csv", tmp_path, newest=newest)
+    )
+    assert sorted(old + new) == sorted(line.strip() for line in lines)
+    assert 0.008 < len(new) / len(lines) < 0.012
+    assert not {line.split(",")[0] for line in old} & {line.split(",")[0] for line in new}
+
+
+def test_the_figures_are_drawn(tmp_path: Path) -> None:
+    latest = {"minio": {"bronze": {"ratio": 0.9}}, "seaweedfs": {"bronze": {"ratio": 1.1}, "idle": {"ratio": 0.5}}}
+    plot(json.loads(json.dumps(latest)), tmp_path / "latest.svg")
+    assert (tmp_path / "latest.svg").read_text().count("<path") > 10
