@@ -8,12 +8,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from catalog.errors import UsageError
+from catalog.errors import NotFound, UsageError
 from catalog.objects import Endpoint, ObjectStore
 from catalog.tables import Snapshot, Tables
 from catalog.tables.options import delta_options
 from catalog.zones import TableName
-from tests.support.delta import append, change, head, make, numbers, uri
+from tests.support.delta import append, change, head, held, make, numbers, uri
 from tests.support.proxy import Proxy
 
 
@@ -103,3 +103,19 @@ def test_a_long_history_is_opened_with_few_requests(fast_proxy: Proxy) -> None:
     assert {request.target[-12:] for request in fast_proxy.seen("GET", r"_delta_log/\d{20}\.json")}.isdisjoint(
         {f"{version:07d}.json" for version in range(18)}
     )
+
+
+def test_a_version_is_read_once(fast_proxy: Proxy) -> None:
+    """It never changes: who asks for it again is given what was read."""
+    tables = Tables(ObjectStore(fast_proxy.endpoint))
+    first = make(tables, numbers(1))
+    append(tables, first, numbers(2))
+    once = tables.open(first.name, 0)
+    fast_proxy.clear()
+    assert tables.open(first.name, 0) is once
+    assert not fast_proxy.log
+    assert held(tables, first.name) == [1, 2]
+    with pytest.raises(NotFound):
+        tables.open(first.name, 7)
+    append(tables, head(tables, first.name), numbers(3))
+    assert head(tables, first.name).version == 2
