@@ -7,6 +7,7 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -51,7 +52,7 @@ def parse(sql: str) -> Statement:
     >>> [str(name) for name in parse('with a as (from silver.flights) from a join "gold"."Delays" using (x)').tables]
     ['silver.flights', 'gold.delays']
     """
-    with duckdb.connect() as connection:
+    with _reader().cursor() as connection:
         try:
             statements = connection.extract_statements(sql)
         except duckdb.Error as error:
@@ -67,6 +68,12 @@ def parse(sql: str) -> Statement:
             next="write SELECT, WITH, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE or EXPLAIN; lake tables lists them",
         )
     return Statement(statements[0].query, _tables(words), statements[0].type == duckdb.StatementType.SELECT)
+
+
+@cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """A database that reads statements and runs none: to make one takes as long as a small query."""
+    return duckdb.connect(":memory:")
 
 
 def _words(sql: str) -> list[str]:
