@@ -180,8 +180,8 @@ def _newest_batch(tables: Tables, finisher: Finisher, dataset: str) -> tuple[int
 
 
 def _finish(finisher: Finisher, manifest: Manifest | None, wait_s_max: float) -> list[Finished]:
-    """Finish a batch that is open, unless the one who began it does."""
-    if manifest is None or _was_finished(finisher, manifest, wait_s_max):
+    """Finish a batch that was open, unless somebody else has since, or the one who began it does."""
+    if manifest is None or finisher.is_done(manifest) or _was_finished(finisher, manifest, wait_s_max):
         return []
     return [finisher.finish(manifest)]
 

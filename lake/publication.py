@@ -112,8 +112,7 @@ def publish(
             if attempt + 1 == TRIES_MAX:
                 raise
             continue
-        if commit.number > base.number + 1:
-            _mend_rejects(lake, commit, signature)
+        _mend_rejects(lake, base, commit, signature)
         is_published = commit.operation == proposal.operation
         if is_published:
             record.published(commit)
@@ -121,11 +120,19 @@ def publish(
     raise AssertionError("unreachable")
 
 
-def _mend_rejects(lake: Workspace, commit: Commit, signature: Signature) -> None:
-    """Publish the quarantine again where a rival, who published meanwhile, has another; nothing where it is right."""
-    version = set_aside(lake.store, lake.log)
-    if version:
-        lake.log.publish(commit, signature.proposal("quarantine", version, {}))
+def _mend_rejects(lake: Workspace, base: Commit, commit: Commit, signature: Signature) -> None:
+    """Publish the quarantine again where a rival, who published meanwhile, has another; nothing where it is right.
+
+    What is published for that may have met a rival of its own, so that is asked again.
+    """
+    for _ in range(TRIES_MAX):
+        if commit.number <= base.number + 1:
+            return
+        base = lake.log.head()
+        version = set_aside(lake.store, lake.log)
+        if not version:
+            return
+        commit = lake.log.publish(base, signature.proposal("quarantine", version, {}))
 
 
 def _message(taken: str, outcomes: Sequence[Outcome]) -> str:

@@ -20,7 +20,7 @@ from catalog.log import Log
 from catalog.tables import Tables
 from catalog.zones import TableName, Zone
 
-PARALLEL_OPENS = 8
+PARALLEL_READS = 8
 ATTEMPTS_MAX = 10
 
 
@@ -48,9 +48,10 @@ def _settle(tables: Tables, log: Log, pins: Mapping[TableName, int]) -> dict[Tab
 def _rejects(tables: Tables, versions: Mapping[TableName, int]) -> dict[str, Mapping[str, Any] | None]:
     """What each version of a job's table says of its rejects: their object, how many, which operation."""
     made_by_jobs = [pin for pin in versions.items() if pin[0].zone in (Zone.SILVER, Zone.GOLD)]
-    with ThreadPoolExecutor(PARALLEL_OPENS) as pool:
-        snapshots = list(pool.map(lambda pin: tables.open(*pin), made_by_jobs))
-    return {str(snapshot.name): snapshot.metadata.get("rejects") for snapshot in snapshots if snapshot is not None}
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        details = list(pool.map(lambda pin: tables.details(*pin), made_by_jobs))
+    told = zip(made_by_jobs, details, strict=True)
+    return {str(name): said.get("rejects") for (name, _), said in told if said is not None}
 
 
 def _fetched(

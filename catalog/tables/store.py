@@ -2,9 +2,9 @@
 
 import itertools
 import uuid
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
@@ -22,8 +22,8 @@ from catalog.tables.schema import from_delta
 from catalog.tables.snapshot import Snapshot, folder_uri, scan_files
 from catalog.zones import TableName
 
-OPENED_MAX = 512
-"""So many versions of tables are kept in memory once they were opened: the same ones are asked for again and again."""
+DETAILS_MAX = 4096
+"""What the commits of so many versions say is kept in memory: some kilobytes each."""
 
 FILE_MEMORY_BYTES = 512 * 1024**2
 """A data file holds rows of about this much memory, which an upsert rewrites at once: a fifth or less as Parquet."""
@@ -40,7 +40,7 @@ class Tables:
         self.objects = objects
         self.endpoint = objects.endpoint
         self._stem = stem
-        self._at = lru_cache(OPENED_MAX)(self._read)
+        self._details: dict[tuple[TableName, int], Mapping[str, Any]] = {}
 
     def open(self, name: TableName, version: int | None = None) -> Snapshot | None:
         """The table at a version, or at its head; None where there is no such table.
@@ -48,9 +48,24 @@ class Tables:
         Raises `NotFound` for a version that is not there, `StoreError`.
         """
         try:
-            return self._read(name) if version is None else self._at(name, version)
+            handle = DeltaTable(
+                folder_uri(self.endpoint, name), version=version, storage_options=delta_options(self.endpoint)
+            )
         except TableNotFoundError:
             return None
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(name, version, error) from None
+        return self._snapshot(name, handle)
+
+    def details(self, name: TableName, version: int) -> Mapping[str, Any] | None:
+        """What the commit of a version says of itself, `Snapshot.metadata`; no request where it was opened before.
+
+        None where there is no such version. Raises `StoreError`.
+        """
+        if (known := self._details.get((name, version))) is not None:
+            return known
+        info = committing.read_commit_info(self.objects, name, version)
+        return None if info is None else self._kept(name, version, info)
 
     def sink(self, name: TableName, frame: pl.LazyFrame, apart: Sequence[str] = ()) -> list[DataFile]:
         """Write the rows as Parquet files into the table's folder, where no reader sees them before a commit does.
@@ -113,17 +128,12 @@ class Tables:
                 return self.open(head.name, version)
         return None
 
-    def _read(self, name: TableName, version: int | None = None) -> Snapshot:
-        """The table, opened. Raises `TableNotFoundError` and what `open` raises."""
-        try:
-            handle = DeltaTable(
-                folder_uri(self.endpoint, name), version=version, storage_options=delta_options(self.endpoint)
-            )
-        except TableNotFoundError:
-            raise
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(name, version, error) from None
-        return self._snapshot(name, handle)
+    def _kept(self, name: TableName, version: int, info: Mapping[str, Any]) -> dict[str, Any]:
+        details: dict[str, Any] = info.get(committing.DETAILS, {}) | {"timestamp": info.get("timestamp")}
+        if len(self._details) >= DETAILS_MAX:
+            self._details.clear()
+        self._details[name, version] = details
+        return details
 
     def _unreadable(self, name: TableName, version: int | None, error: Exception) -> LakeError:
         """Why a table cannot be opened: the store is asked once more, since delta-rs does not tell causes apart."""
@@ -149,7 +159,7 @@ class Tables:
             version=handle.version(),
             schema=from_delta(handle.schema()),
             files=tuple(sorted(map(from_log, actions), key=lambda file: file.path)),
-            metadata=info.get(committing.DETAILS, {}) | {"timestamp": info.get("timestamp")},
+            metadata=self._kept(name, handle.version(), info),
             endpoint=self.endpoint,
             handle=handle,
         )

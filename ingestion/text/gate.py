@@ -3,10 +3,11 @@
 It counts records, lines and bytes of value on its own, without the parser, so that the account of a file can be closed
 against what the parser made of it. What it does not let pass may still be a good record: the careful path decides.
 
-A file is seen in blocks. A block is cut before the first byte of a character, and comes with the two bytes before it
-and the one after it, so that every rule looks at its neighbours in the same way wherever the cuts fall. Every fault has
-the offset at which a reader that goes byte by byte would notice it; the first one is reported. So neither counts nor
-faults depend on the size of the blocks.
+A file is seen in blocks, of whole lines where these are short, else of whole characters. A block comes with the two
+bytes before it and the one after it, so that every rule looks at its neighbours in the same way wherever the cuts fall.
+Every fault has the offset at which a reader that goes byte by byte would notice it; the first one is reported. So
+neither counts nor faults depend on the size of the blocks. A block in which nothing can be at fault is told by
+`ingestion.text.plain` at once; all rules are applied to the others.
 
 Blank lines at the very end are no records; a parser must not see them. In a table of one column, where they could be
 missing values, they are refused as everywhere else.
@@ -113,7 +114,7 @@ class _Gate:
         self.delimiter = ord(dialect.delimiter or NO_DELIMITER)
         self.quote = dialect.quote.encode()
         self.width = len(dialect.header)
-        self.blocks = PlainBlocks(self.delimiter, self.quote, self.width)
+        self.plain_blocks = PlainBlocks(self.delimiter, self.quote, self.width)
         self.record_bytes_max = record_bytes_max
         self.beginnings = LineBeginnings([dialect.comment.encode(), _BOM], [row.raw for row in head.rows])
         self.offset = head.offset
@@ -132,8 +133,9 @@ class _Gate:
     def take(self, block: Block) -> None:
         """Check one block and count it; raises `FileRefused` at the first fault."""
         beginnings = list(self._beginning_faults(block))
+        # Where no record is open no quote is, and no delimiter has been seen.
         is_begin = self.offset == self.record_offset and block.body.size <= self.record_bytes_max
-        if is_begin and not beginnings and (found := self.blocks.plain(block)):
+        if is_begin and not beginnings and (found := self.plain_blocks.plain(block)):
             self._count_plain(block, found)
             return
         marks = self._marks(block)

@@ -54,30 +54,30 @@ class PlainBlocks:
         returns = self._words(block.body, CR) if b"\r" in raw else _NONE
         quotes = self._words(block.body, self._quote[0]) if self._quote and self._quote in raw else _NONE
         inside = _inside(quotes)
-        if self._are_odd(feeds, delimiters, quotes, returns, inside):
+        if self._breaks_a_rule(feeds, delimiters, quotes, returns, inside):
             return None
-        if not _are_even(feeds, delimiters & ~inside, self._width - 1):
+        if not _have_equal_width(feeds, delimiters & ~inside, self._width - 1):
             return None
         records, doubled = _count(feeds), _count(quotes & ~inside & _next(quotes))
         return Plain(records, records * (self._width - 1), _count(quotes), doubled, _count(returns))
 
-    def _are_odd(self, feeds: Words, delimiters: Words, quotes: Words, returns: Words, inside: Words) -> bool:
+    def _breaks_a_rule(self, feeds: Words, delimiters: Words, quotes: Words, returns: Words, inside: Words) -> bool:
         """Whether a line is blank, or its end within quotes, or quotes do not enclose a field, or a CR ends no line."""
-        odd = _NONE
+        broken = _NONE
         if returns is not _NONE:
-            odd = returns & ~_next(feeds)
+            broken = returns & ~_next(feeds)
         if quotes is not _NONE:
             marks = feeds | delimiters | quotes
-            odd = odd | feeds & inside
-            odd |= quotes & inside & ~_previous(marks)
-            odd |= quotes & ~inside & ~_next(marks | returns)
+            broken = broken | feeds & inside
+            broken |= quotes & inside & ~_previous(marks)
+            broken |= quotes & ~inside & ~_next(marks | returns)
         if self._width == 1:
-            odd = odd | (feeds | returns) & _previous(feeds)
-        return bool(odd.any())
+            broken = broken | (feeds | returns) & _previous(feeds)
+        return bool(broken.any())
 
     def _words(self, body: Bytes, byte: int) -> Words:
-        """Where a byte is, as words; at least one bit at the end is none of the block's."""
-        size = (body.size // _WORD_BITS + 1) * _WORD_BITS
+        """Where a byte is, as words; the bits behind the block's last byte are not set."""
+        size = -(-body.size // _WORD_BITS) * _WORD_BITS
         if self._mask.size < size:
             self._mask = np.zeros(size, np.bool_)
         mask = self._mask[:size]
@@ -123,7 +123,7 @@ def _inside(quotes: Words) -> Words:
     return inside
 
 
-def _are_even(feeds: Words, delimiters: Words, each: int) -> bool:
+def _have_equal_width(feeds: Words, delimiters: Words, each: int) -> bool:
     """Whether every line has so many delimiters: all line feeds are looked at, the first of every word at a time."""
     lines, marks = np.bitwise_count(feeds), np.bitwise_count(delimiters)
     due = np.cumsum(lines, dtype=np.int64) - lines

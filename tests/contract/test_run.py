@@ -28,7 +28,7 @@ TABLES = {
 }
 
 READS_TO_OPEN = 3
-"""So often the newest entry of a log is read to open a table: twice by delta-rs, and once for what the lake says there."""
+"""So often the newest entry of a log is read to open a table: twice by delta-rs, once for what the lake says there."""
 
 
 @pytest.fixture(scope="module")

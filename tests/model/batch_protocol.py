@@ -67,12 +67,17 @@ def ingester(store: Store, name: str, replace: bool, routing: dict[str, str]) ->
         early = sorted(store.landing)
         yield
         numbers: dict[str, int] = {}
+        open_batches: list[str] = []
         for which, dataset in store.datasets.items():
             numbers[which] = dataset.last()
             yield
             is_looked_at = store.without != LOOKS_AT_ALL or which in routing.values()
             if is_looked_at and numbers[which] and not dataset.is_done(numbers[which]):
-                yield from finish(store, dataset, (numbers[which], epoch), f"{name}.{turn}", replace)
+                open_batches.append(which)
+            yield
+        for which in open_batches:
+            if not store.datasets[which].is_done(numbers[which]):
+                yield from finish(store, store.datasets[which], (numbers[which], epoch), f"{name}.{turn}", replace)
         if store.without == SETTLES_FIRST:
             epoch = yield from settle(store, routing)
         listed = early if store.without == LISTS_LAST else sorted(store.landing)

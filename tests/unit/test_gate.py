@@ -236,13 +236,21 @@ def test_the_outcome_does_not_depend_on_where_chunks_are_cut(
 
 
 @settings(max_examples=400, deadline=None)
-@given(data=FILES | EVEN, width=st.integers(1, 3), longest=st.integers(3, 400))
-def test_blocks_that_are_plain_are_counted_as_byte_by_byte(file: Path, data: bytes, width: int, longest: int) -> None:
+@given(
+    data=FILES | EVEN,
+    width=st.integers(1, 3),
+    sizes=st.tuples(st.integers(3, 400), st.sampled_from([7, 64, 65, 300, 1 << 19])),
+    comment=st.sampled_from(["", "#", "x"]),
+)
+def test_blocks_that_are_plain_are_counted_as_byte_by_byte(
+    file: Path, data: bytes, width: int, sizes: tuple[int, int], comment: str
+) -> None:
     """A long file of the same lines has words of 64 bytes that begin and end anywhere in a record."""
-    found = outcome(file, data, width, record_bytes_max=longest)
+    longest, chunk = sizes
+    found = outcome(file, data, width, comment=comment, record_bytes_max=longest, chunk_bytes=chunk)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PlainBlocks, "plain", lambda *_: None)
-        assert outcome(file, data, width, record_bytes_max=longest) == found
+        assert outcome(file, data, width, comment=comment, record_bytes_max=longest, chunk_bytes=chunk) == found
 
 
 def test_most_blocks_are_plain(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
