@@ -1,4 +1,7 @@
-"""A command as it is measured: by the clock, and by the memory of all its processes together."""
+"""A command as it is measured: by the clock, and by the memory of all its processes together.
+
+Memory is looked at twenty times a second: what is held for a shorter time may be missed.
+"""
 
 import subprocess
 import threading

@@ -4,10 +4,10 @@ It does the same work: it archives the raw object (a copy by the server, beside 
 what it took, and writes Delta tables. It keeps no account: nothing is hashed, counted by other means or logged, and a
 file that is not regular ends it, or is read wrongly.
 
-    python -m bench.script bronze lineitem.csv     landing to bronze
-    python -m bench.script silver [unique|best]    bronze to silver: 11 casts, cleaning, each key once
-    python -m bench.script gold                    silver to gold
-    python -m bench.script small PREFIX            the bare loop over small files
+    python -m bench.script bronze lineitem.csv        landing to bronze
+    python -m bench.script silver unique|best         bronze to silver: 11 casts, cleaning, each key once
+    python -m bench.script all lineitem.csv unique    landing to gold
+    python -m bench.script small PREFIX               the bare loop over small files
 """
 
 import os
@@ -63,8 +63,15 @@ def gold() -> None:
     _write(rows, "gold/pricing")
 
 
+def zones(key: str, how: str) -> None:
+    """Landing to gold."""
+    bronze(key)
+    silver(how)
+    gold()
+
+
 def small(prefix: str) -> None:
-    """Get, copy and delete the small files one after another, eight at a time."""
+    """Get, copy and delete small files, eight at a time."""
     s3 = boto3.client("s3")
     pages = s3.get_paginator("list_object_versions").paginate(Bucket="script-landing", Prefix=prefix)
     found = [version for page in pages for version in page.get("Versions", [])]
@@ -81,13 +88,13 @@ def small(prefix: str) -> None:
 
 
 def _write(rows: pl.LazyFrame, table: str) -> None:
-    rows.sink_parquet(f"{LAKE}/{table}/part-0.parquet", engine="streaming")
+    rows.sink_parquet(f"{LAKE}/{table}/part-0.parquet", compression_level=1, engine="streaming")
     convert_to_deltalake(f"{LAKE}/{table}", storage_options={"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"]})
 
 
 def main(step: str, *arguments: str) -> None:
     """Do one of the steps."""
-    steps: dict[str, Callable[..., None]] = {"bronze": bronze, "silver": silver, "gold": gold, "small": small}
+    steps: dict[str, Callable[..., None]] = {"bronze": bronze, "silver": silver, "all": zones, "small": small}
     steps[step](*arguments)
 
 

@@ -4,15 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+import polars as pl
 
 from bench.measured import Measured, measured
+from lake.reading import open_lake
 from lake.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +28,26 @@ class Site:
     folder: Path
     environment: dict[str, str]
     s3: Any
+    is_script_first: bool = True
+
+    def in_turn(self, ours: Callable[[], Measured], script: Callable[[], Measured]) -> tuple[Measured, Measured]:
+        """Both, the one first that this round's turn is: what comes second finds the machine warm."""
+        if self.is_script_first:
+            other = script()
+            return ours(), other
+        return ours(), script()
+
+    def require_same(self, table: str) -> None:
+        """Raise `RuntimeError` where the lake's table and the script's do not have as many rows."""
+        zone, _, name = table.partition(".")
+        frame = pl.scan_delta(f"s3://script-lake/{zone}/{name}", storage_options=self._delta_options())
+        theirs = frame.select(pl.len()).collect().item()
+        ours = open_lake(self.folder, self.environment).at().snapshot(table).rows
+        if ours != theirs:
+            raise RuntimeError(f"{table}: the lake has {ours:,} rows, the script {theirs:,}")
+
+    def _delta_options(self) -> dict[str, str]:
+        return {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
 
     def lake(self, *arguments: str) -> Measured:
         """One ``lake`` command in the project, measured."""
@@ -45,7 +67,7 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, server: str) -> Iterator[Site]:
+def site(folder: Path, server: str, *, is_script_first: bool = True) -> Iterator[Site]:
     """A site on an empty store, which is stopped and removed at the end."""
     project = folder / "site"
     shutil.rmtree(project, ignore_errors=True)
@@ -70,7 +92,7 @@ def site(folder: Path, server: str) -> Iterator[Site]:
             "AWS_REGION": "us-east-1",
             "AWS_ALLOW_HTTP": "true",
         }
-        yield Site(project, _environment() | keys, s3)
+        yield Site(project, _environment() | keys, s3, is_script_first)
     finally:
         _lake(project, "down")
         shutil.rmtree(project, ignore_errors=True)

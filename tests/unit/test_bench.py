@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bench.data import divided
 from bench.lines import LINES, Round
 from bench.measured import Measured, measured
 from bench.plot import plot
+from bench.site import ROOT
 
 HOLDS = "import sys, time; kept = bytearray({0}); kept[::4096] = b'x' * len(kept[::4096]); time.sleep(0.4)"
 
@@ -30,11 +32,28 @@ def test_a_command_that_fails_ends_the_measurement(tmp_path: Path) -> None:
 
 def test_a_line_is_the_median_of_its_rounds_and_the_highest_peak() -> None:
     rounds = [Round(Measured(seconds, peak), 2.0) for seconds, peak in ((1.0, 5), (3.0, 9), (1.5, 7))]
-    found = summary(rounds)
+    found = summary(rounds, LINES["bronze"])
     assert found == {"ratio": 0.75, "seconds": 1.5, "other_seconds": 2.0, "peak_bytes": 9}
     assert "  met" in row("bronze", LINES["bronze"], found)
     assert "NOT MET" in row("bronze", LINES["bronze"], found | {"ratio": 1.1})
     assert "NOT MET" in row("bronze", LINES["bronze"], found | {"peak_bytes": 1e9})
+
+
+def test_where_memory_alone_is_measured_it_is_the_ratio() -> None:
+    found = summary([Round(Measured(9.0, 2_000_000_000), None)], LINES["sf10"])
+    assert found == {"ratio": 0.8, "seconds": 9.0, "peak_bytes": 2_000_000_000}
+    assert "  met" in row("sf10", LINES["sf10"], found)
+
+
+def test_the_page_says_the_limits_that_are_measured() -> None:
+    page = (ROOT / "bench" / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` .* \| ([^|]+) \|$", page, re.MULTILINE)
+    said = {name: [float(number) for number in re.findall(r"[\d.]+", limits)] for name, limits in rows}
+    memory = {name: line.memory_bytes_max for name, line in LINES.items() if line.memory_bytes_max}
+    assert said == {
+        name: [round(line.ratio_max, 2), *([memory[name] / 1e9] if name in memory else [])]
+        for name, line in LINES.items()
+    }
 
 
 @pytest.mark.parametrize("newest", [True, False])
