@@ -1,6 +1,7 @@
 """A text table as rows and rejects: through the gate straight to Polars, or on the careful path; its account closed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ingestion.text.blocks import RECORD_BYTES_MAX
 from ingestion.text.careful import CarefulReader
 from ingestion.text.clean import CleanFile
 from ingestion.text.dialect import Dialect, understand
-from ingestion.text.encoding import Text, as_utf8
+from ingestion.text.encoding import Text, as_utf8, presumed_utf8
 from ingestion.text.gate import NO_DELIMITER, Shape, measure
 from ingestion.text.head import Head, read_head
 from ingestion.text.header import is_footer
@@ -25,23 +26,40 @@ from ingestion.text.tokens import Grammar, Record
 
 def read_csv(source: Source) -> Iterator[Found]:
     """The one table of a text file; raises `FileRefused` where it is not understood or its account does not close."""
+    presumed = presumed_utf8(source)
+    found = None
+    if presumed is not None:
+        # What it is refused for is said of the text that was looked at as a whole.
+        with suppress(FileRefused):
+            found = _through_gate(presumed, *_understood(presumed, source), source)
+    yield found or _judged(source)
+
+
+def _judged(source: Source) -> Found:
     text = as_utf8(source)
+    dialect, head = _understood(text, source)
+    try:
+        return _through_gate(text, dialect, head, source)
+    except FileRefused as refused:
+        return _careful(text, dialect, head, source, refused.reason)
+
+
+def _understood(text: Text, source: Source) -> tuple[Dialect, Head]:
     dialect = understand(text, source)
     if not dialect.header:
         raise FileRefused("dialect", "no column can be told from its beginning: give its dialect in lake.toml")
-    head = read_head(text, dialect, source.options.skip_lines or 0)
+    return dialect, read_head(text, dialect, source.options.skip_lines or 0)
+
+
+def _through_gate(text: Text, dialect: Dialect, head: Head, source: Source) -> Found:
+    """The table of a file that no reader can misread; raises `FileRefused` for any other."""
     doubt = _doubt(text, dialect, head, source)
-    if doubt is None:
-        try:
-            with LineIndex(source.scratch / "lines.index") as index:
-                shape = measure(text, dialect, head, index)
-            _refuse_last(text, dialect, head, shape)
-        except FileRefused as refused:
-            doubt = refused.reason
-    if doubt is None:
-        yield _fast(text, dialect, head, (shape, index))
-    else:
-        yield _careful(text, dialect, head, source, doubt)
+    if doubt is not None:
+        raise FileRefused("dialect", doubt)
+    with LineIndex(source.scratch / "lines.index") as index:
+        shape = measure(text, dialect, head, index)
+    _refuse_last(text, dialect, head, shape)
+    return _fast(text, dialect, head, (shape, index))
 
 
 def _doubt(text: Text, dialect: Dialect, head: Head, source: Source) -> str | None:
@@ -96,10 +114,11 @@ def _fast(text: Text, dialect: Dialect, head: Head, measured: tuple[Shape, LineI
             quote_char=dialect.quote or None,
             empty_string_is_null=False,
             n_rows=shape.records if shape.blank_lines else None,
+            row_index_name="record",
             glob=False,
         )
         line = index.line_of("record") if shape.multiline else pl.col("record").cast(pl.Int64) + head.lines + 1
-        rows = frame.with_row_index("record").select(*values, line.alias(LINE))
+        rows = frame.select(*values, line.alias(LINE))
     else:
         rows = pl.LazyFrame(schema={**dict.fromkeys(dialect.columns, pl.String), LINE: pl.Int64})
     account = Account(shape.records, shape.records * len(dialect.header), shape.last_line, shape.value_bytes)

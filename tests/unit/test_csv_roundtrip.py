@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion.found import Found, Source
 from ingestion.refusal import FileRefused
+from ingestion.text import encoding
 from ingestion.text.csvfile import read_csv
 from tests.unit.slow_reader import physical_lines
 
@@ -145,6 +146,32 @@ def test_any_bytes_are_read_line_by_line_or_refused(folder: Path, data: list[byt
     lines = [*frame["_line"], *(line for line, _, _ in rejects(found))]
     assert len(set(lines)) == len(lines)
     assert all(record in text for _, rule, record in rejects(found) if rule != "encoding")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    data=st.lists(
+        st.sampled_from(
+            [b"a,b\n", b"1,2\n", b"3,\xc3\xa9\n", b'"x",4\r\n', b"5\n", b"caf\xe9,6\n", b"\xc3", b"\0", b"\xef\xbb\xbf"]
+        ),
+        max_size=12,
+    )
+)
+def test_a_file_that_is_presumed_to_be_utf8_comes_to_the_same(folder: Path, data: list[bytes]) -> None:
+    """Large files are, by their beginning: here all files are, and what is wrong with them is behind that."""
+    content = b"a,b\n" + b"1,2\n" * 1100 + b"".join(data)
+
+    def outcome() -> object:
+        try:
+            found, frame = read(folder, content)
+        except FileRefused as refused:
+            return refused.rule, refused.reason, refused.line
+        return frame.rows(), rejects(found), found.header, found.dialect, found.notices, found.lines, found.records
+
+    judged = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "_PRESUMED_BYTES_MIN", 0)
+        assert outcome() == judged
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
