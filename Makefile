@@ -62,7 +62,7 @@ notebook: up ## Open JupyterLab on the first notebook
 	LAKE_PROJECT=$(abspath $(PROJECT)) $(BIN)/jupyter lab --ip=127.0.0.1 notebooks/01_explore.ipynb
 
 test: $(VENV)/.bench minio ## Pass every test, on SeaweedFS and on a real MinIO
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(VENV)/.bench ## Lint, types, and the direction of imports
 	$(BIN)/ruff check .
