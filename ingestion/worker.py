@@ -21,6 +21,7 @@ from ingestion.excerpt import excerpt
 from ingestion.protocol import ExcerptRequest, Failed, Rejected, parse_request, reply_json, schema_of
 from ingestion.read import read_file
 from ingestion.refusal import FileRefused, words
+from ingestion.write import sink
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -56,7 +57,7 @@ def _combine(values: dict[str, Any], _: Say) -> dict[str, Any]:
     limits.limit_output(paths)
     schema = schema_of(values["schema"])
     frame = pl.scan_parquet(paths, schema=schema, missing_columns="insert", extra_columns="raise", glob=False)
-    frame.sink_parquet(out, compression="zstd", compression_level=1, statistics=True, maintain_order=True)
+    sink(frame, out)
     rows, expected = _rows(out), sum(map(_rows, paths))
     if rows != expected:
         raise FileRefused("account", f"the account does not close: {expected:,} rows in, {rows:,} rows out")

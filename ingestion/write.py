@@ -90,22 +90,23 @@ def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> N
     """
     rows = found.rows
     if not way.is_plain:
-        _sink(rows, out.found)
+        sink(rows, out.found)
         rows = pl.scan_parquet(out.found, glob=False)
     if way.faults is not None:
         # As a column, since Polars takes minutes over a filter that hundreds of columns are in; and under a name that
         # no found column has.
         rows = rows.with_columns(way.faults.alias("_rescued"))
-        _sink(pl.concat([*_set_aside(found), _misfits(rows, way.record)]), out.rejects)
+        sink(pl.concat([*_set_aside(found), _misfits(rows, way.record)]), out.rejects)
         rows = rows.filter(pl.col("_rescued").is_null())
-    _sink(rows.select(*way.values, *lake_columns), out.rows)
+    sink(rows.select(*way.values, *lake_columns), out.rows)
     if found.check is not None:
         found.check(out.rows if way.is_plain else out.found)
     if way.faults is None and found.rejects is not None and found.rejected:
         shutil.move(found.rejects, out.rejects)
 
 
-def _sink(frame: pl.LazyFrame, path: Path) -> None:
+def sink(frame: pl.LazyFrame, path: Path) -> None:
+    """Write rows to a Parquet file, in their order, as all of bronze is written."""
     frame.sink_parquet(
         path, compression="zstd", compression_level=1, statistics=True, maintain_order=True, engine="streaming"
     )

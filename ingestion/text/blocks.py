@@ -1,4 +1,4 @@
-"""A file as blocks for numpy: cut between characters, each with the neighbours that a rule may look at."""
+"""A file as blocks for numpy: whole lines where these are short, each with the neighbours that a rule may look at."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Offsets: TypeAlias = npt.NDArray[np.intp]
@@ -115,6 +116,17 @@ def text_faults(block: Block) -> Iterator[tuple[int, str]]:
         lone = at[block.after(at) != LF]
         if lone.size:
             yield int(lone[0]), "line-end"
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8; Arrow's validation is several times as fast as a decoder."""
+    offsets = np.array([0, len(data)], np.int64)
+    text = pa.LargeStringArray.from_buffers(1, pa.py_buffer(offsets.tobytes()), pa.py_buffer(data))
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def is_blank(block: Block, ends: Offsets) -> Flags:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ingestion.text.blocks import CR, LF, Block, Bytes
+from ingestion.text.blocks import CR, LF, Block, Bytes, is_utf8
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 
@@ -48,7 +48,7 @@ class PlainBlocks:
         None where that cannot be shown, whatever the reason; then the block may still be good.
         """
         raw = block.raw
-        if not raw.endswith(b"\n") or b"\0" in raw or not (raw.isascii() or _is_utf8(raw)):
+        if not raw.endswith(b"\n") or b"\0" in raw or not (raw.isascii() or is_utf8(raw)):
             return None
         feeds, delimiters = self._words(block.body, LF), self._words(block.body, self._delimiter)
         returns = self._words(block.body, CR) if b"\r" in raw else _NONE
@@ -84,14 +84,6 @@ class PlainBlocks:
         np.equal(body, byte, out=mask[: body.size])
         mask[body.size :] = False
         return np.packbits(mask, bitorder="little").view(np.uint64)
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _count(words: Words) -> int:
