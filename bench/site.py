@@ -14,7 +14,7 @@ import polars as pl
 
 from bench.measured import Measured, measured
 from lake.reading import open_lake
-from lake.settings import Settings
+from lake.settings import FILE, Settings
 
 ROOT = Path(__file__).parents[1]
 SCRIPT_BUCKETS = ("script-landing", "script-archive", "script-lake")
@@ -69,6 +69,9 @@ class Site:
 def site(folder: Path, server: str, *, is_script_first: bool = True) -> Iterator[Site]:
     """A site on an empty store, which is stopped and removed at the end."""
     project = folder / "site"
+    if (project / FILE).exists():
+        # Of a measurement that was killed: its store runs on.
+        _lake(project, "down")
     shutil.rmtree(project, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     _lake(folder, "init", str(project), "--server", server)
