@@ -157,15 +157,20 @@ def _bottom(top: Top, block: list[int]) -> list[int]:
         if not parts or top.is_apart(place):
             parts.append([])
         parts[-1].append(place)
+    parts = [_below_titles(top, part) for part in parts]
     part = parts[0]
     if top.width < WIDTH_WITH_TITLES_MIN and block[0] != again:
         named = [part for part in parts if are_names(top.rows[part[0]])]
         full = [part for part in parts if filled(top.rows[part[0]]) == top.width]
         part = named[-1] if named else (full or parts)[0]
     part = next(earlier for earlier in parts if top.rows[earlier[0]] == top.rows[part[0]])
+    return part if len(part) <= HEADER_ROWS_MAX else part[:1]
+
+
+def _below_titles(top: Top, part: list[int]) -> list[int]:
     while len(part) > 1 and _is_title_above(top.rows[part[0]], [top.rows[place] for place in part[1:]]):
         part = part[1:]
-    return part if len(part) <= HEADER_ROWS_MAX else part[:1]
+    return part
 
 
 def _is_title_above(row: Row, below: list[Row]) -> bool:

@@ -88,7 +88,7 @@ class Judge:
             return None if behind is None else self._quote_fault(reason, lines, at, behind)
         token = self.grammar.record(lines.text, begin)
         if isinstance(token, Record) and token.end - begin <= RECORD_BYTES_MAX:
-            return self._of_record(token, lines, at, number)
+            return self._of_record(token, lines, at, number, last)
         if isinstance(token, Fault) and token.at - begin <= RECORD_BYTES_MAX:
             return self._of_fault(token, lines, at, number, last)
         return self._of_unclosed(lines, at, number, last)
@@ -125,7 +125,7 @@ class Judge:
                     break
         return behind
 
-    def _of_record(self, record: Record, lines: Lines, at: int, number: int) -> Verdict:
+    def _of_record(self, record: Record, lines: Lines, at: int, number: int, last: bool) -> Verdict | None:
         behind = lines.line_of(record.end - 1) + 1
         count, raw = behind - at, lines.raw(at, behind)
         within = self._sound(lines, at + 1, behind - 1) if count > 2 and self.width > 1 else 0
@@ -133,7 +133,32 @@ class Judge:
             reason = f"line {number} opens a quote that takes in lines which are records themselves"
             behind = at + 1 if within >= _TELLING_LINES else behind
             return Rejected("quote", reason, behind - at, lines.raw(at, behind))
+        shifted = self._behind_shifted(lines, at, behind, last) if count > 1 else behind
+        if shifted != behind:
+            reason = f"line {number} opens a quote that a line below closes or opens: it is one record or several"
+            return None if shifted is None else self._quote_fault(reason, lines, at, shifted)
         return self._of_fields(record.fields, raw, count, f"line {number}")
+
+    def _behind_shifted(self, lines: Lines, at: int, behind: int, last: bool) -> int | None:
+        """The line behind a record that begins inside one of several lines, and ends inside what is no record below it.
+
+        Then the one may have lost its closing quote, or the other its opening one. ``behind`` where there is none;
+        None where that depends on what comes behind these lines.
+        """
+        for line in range(max(at + 1, behind - _DOUBTFUL_LINES_MAX), behind):
+            token = self.grammar.record(lines.text, lines.bounds[line][0])
+            if isinstance(token, Unclosed) and not last and not self._is_beyond(lines, line):
+                return None
+            if not isinstance(token, Record) or len(token.fields) != self.width:
+                continue
+            end = lines.line_of(token.end - 1) + 1
+            if end > behind and not self._is_record(lines, behind):
+                return end
+        return behind
+
+    def _is_record(self, lines: Lines, at: int) -> bool:
+        token = self.grammar.record(lines.text, lines.bounds[at][0])
+        return isinstance(token, Record) and len(token.fields) == self.width
 
     def _of_fields(self, fields: list[bytes], raw: bytes, lines: int, said: str) -> Verdict:
         if b"\0" in raw:

@@ -149,6 +149,28 @@ def test_a_field_that_takes_in_records_is_rejected_with_them(folder: Path) -> No
     assert found.rows == [(5, "5", "6")]
 
 
+@pytest.mark.parametrize("piece_bytes", [1, 1 << 20])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '1,"x\n"\n","y"\n',
+        '1,"x\n"a\nb","y"\n',
+    ],
+    ids=["the value begins with a line end", "the value goes over three lines"],
+)
+def test_a_lost_closing_quote_or_a_lost_opening_one_is_not_decided(folder: Path, body: str, piece_bytes: int) -> None:
+    """The first record may end on its own line, and a field with a line end begin below it: either is one fault."""
+    found = read(folder, f"a,b\n1,2\n{body}3,4\n", piece_bytes=piece_bytes)
+    assert "\n".join(record for _, _, record in found.rejects) == body.removesuffix("\n")
+    assert [row[1:] for row in found.rows] == [("1", "2"), ("3", "4")]
+
+
+def test_a_field_over_several_lines_stands_beside_another_fault(folder: Path) -> None:
+    """Where no record begins inside it, the fault below is another."""
+    found = read(folder, 'a,b\n1,"x\ny"\n5" pipe,2\n3,4\n')
+    assert (found.rows, found.rejects) == ([(2, "1", "x\ny"), (5, "3", "4")], [(4, "quote", '5" pipe,2')])
+
+
 def test_a_field_that_takes_in_many_records_gives_them_back(folder: Path) -> None:
     many = "".join(f"{number},x\n" for number in range(5))
     found = read(folder, f'a,b\n1,"x\n{many}4"\n5,6\n')

@@ -85,6 +85,7 @@ TITLES = [
     case("Table 1\nyear,value,note\n1,2,x\n2,3,y\n", "year,value,note", "2 1 3", "line 1 is a title"),
     case("Table 1,,\nyear,value,note\n1,2,x\n2,3,y\n", "year,value,note", "2 1 3", "line 1 is a title"),
     case("Table 1\n\n,,\nyear,value,note\n1,2,x\n2,3,y\n", "year,value,note", "4 1 5", "lines 1 to 3 are titles"),
+    case('Statistical Office,\n\n"Title, by",\nid,value\nA0,1\nA1,2\nA2,3\n', "id,value", "4 1 5", "lines 1 to 3 are titles"),
     case("Office\nStand: 1.1.2020\n\n\na;b;c\n1;2;3\n4;5;6\n", "a,b,c", "5 1 6", "lines 1 to 2 are titles"),
     case("Source: A, B\n\nyear,value\n2020,5\n2021,6\n", "year,value", "3 1 4", "line 1 is a title"),
     case("Source: A, B\nyear,value\n2020,5\n2021,6\n", "year,value", "2 1 3", "line 1 is a title"),
