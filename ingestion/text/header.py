@@ -113,6 +113,8 @@ def _leading(top: Top) -> tuple[list[int], str]:
         said.append(f"line {line} is the header: its numbers or dates are names of columns")
     elif not any(is_name(cell) for row in rows[:count] for cell in row):
         said.append(f"line {top.records[block[0]].line} is the header, though nothing in it looks like a name")
+    elif count == 1 and (number := next((cell for cell in rows[0] if is_number_or_date(cell)), "")):
+        said.append(f"line {top.records[block[0]].line} is the header, though {number[:40]!r} in it is no name")
     elif body.is_small and any(cell.strip() and is_null(cell) for cell in rows[0]):
         said.append(f"line {top.records[block[0]].line} is the header, judged by a few rows below it")
     return block[:count], "; ".join(said)
