@@ -56,7 +56,7 @@ def fetched(
 
 def _fetch(objects: ObjectStore, manifest: Manifest, index: int, scratch: Path) -> Raw:
     delivery, path = manifest.deliveries[index], scratch / f"{uuid.uuid4().hex}.raw"
-    sha256 = objects.fetch(Zone.BRONZE, manifest.archive(index), path)
+    sha256 = objects.fetch_hashed(Zone.BRONZE, manifest.archive(index), path)
     size_bytes = path.stat().st_size
     if size_bytes != delivery.size_bytes:
         raise StoreError(

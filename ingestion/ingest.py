@@ -66,7 +66,7 @@ def ingest(
     require_versions(tables.objects)
     wanted = tuple(datasets)
     finished: list[Finished] = []
-    with _finisher(tables, policy, told) as finisher:
+    with _finisher(tables, policy, told) as (finisher, parser):
         seen: set[Delivery] = set()
         void_rounds = 0
         for _ in range(ROUNDS_MAX):
@@ -85,6 +85,8 @@ def ingest(
             fresh = {dataset: planned for dataset, planned in plans.items() if not seen.issuperset(planned)}
             if not fresh:
                 break
+            # It starts while the first files are archived.
+            parser.warm_up()
             is_void = False
             for dataset, planned in fresh.items():
                 plan = _plan(tables, policy, dataset, numbers.get(dataset, 0) + 1, planned, epoch)
@@ -123,7 +125,7 @@ def retake(
     begun or not, and whoever ingests next finishes it. Raises `StoreError`, and `Conflict` after many rivals.
     """
     finished: list[Finished] = []
-    with _finisher(tables, policy, told) as finisher:
+    with _finisher(tables, policy, told) as (finisher, _):
         for _ in range(ROUNDS_MAX):
             number, open_batch = _newest_batch(tables, finisher, dataset)
             finished += _tell(_finish(finisher, open_batch, policy.wait_s_max), told)
@@ -143,17 +145,14 @@ def _tell(done: list[Finished], told: Callable[[Told], None]) -> list[Finished]:
 
 
 @contextmanager
-def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> Iterator[Finisher]:
+def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> Iterator[tuple[Finisher, Parser]]:
     """A finisher with a scratch folder and a parser, both gone afterwards but for a parser that stays."""
     scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-", dir=policy.scratch))
     own = Parser(scratch, policy.limits) if policy.parser is None else nullcontext(policy.parser)
     try:
         with own as parser:
             workshop = Workshop(parser, scratch, told)
-            yield Finisher(
-                tables,
-                lambda manifest, heads: Absorber(tables, workshop, manifest, heads),
-            )
+            yield Finisher(tables, lambda manifest, heads: Absorber(tables, workshop, manifest, heads)), parser
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,12 @@ class Parser:
     def close(self) -> None:
         """End the worker, if there is one."""
         self._end(STOP_SECONDS_MAX)
+
+    def warm_up(self) -> None:
+        """Start a worker for what is likely to come, and do not wait for it: whoever asks it hears what went wrong."""
+        if self._worker is None:
+            with suppress(Unasked):
+                self._start()
 
     @property
     def worker_pid(self) -> int | None:
@@ -200,14 +207,21 @@ class Parser:
 
     def _ready_worker(self) -> Worker:
         """The running worker, or a new one: in the place of one that ended since, or that still holds much memory."""
-        if self._worker is not None and self._worker.resident_bytes() in range(1, self._limits.memory_bytes // 2):
-            return self._worker
-        self.close()
+        worker = self._worker
+        if worker is None or worker.resident_bytes() not in range(1, self._limits.memory_bytes // 2):
+            self.close()
+            worker = self._start()
         try:
-            self._worker = Worker(self._scratch, self._limits.memory_bytes)
-            self._worker.receive(START_SECONDS_MAX)
+            worker.await_ready(START_SECONDS_MAX)
         except (OSError, Stopped) as why:
             raise Unasked(f"{why}{last_words(self._scratch)}") from None
+        return worker
+
+    def _start(self) -> Worker:
+        try:
+            self._worker = Worker(self._scratch, self._limits.memory_bytes)
+        except OSError as error:
+            raise Unasked(str(error)) from None
         return self._worker
 
     def _end(self, patience_seconds: float) -> None:

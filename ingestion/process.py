@@ -62,6 +62,13 @@ class Worker:
         self.pid = self._process.pid
         self._watched = psutil.Process(self.pid)
         self._received = bytearray()
+        self._is_ready = False
+
+    def await_ready(self, seconds_max: float) -> None:
+        """Wait until it has said that it is ready; raises `Stopped`."""
+        if not self._is_ready:
+            self.receive(seconds_max)
+            self._is_ready = True
 
     def ask(self, request: Mapping[str, Any], seconds_max: float) -> dict[str, Any]:
         """Send one request and wait for its answer; raises `Stopped`, and `Unasked` where it cannot be sent."""

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from catalog.parquet import COMPRESSION, LEVEL
 from catalog.zones import identifier
 from ingestion.columns import LAKE_COLUMNS
 from ingestion.conform import Plan, plan
@@ -108,7 +109,7 @@ def _write(found: Found, way: Plan, lake_columns: list[pl.Expr], out: _Out) -> N
 def sink(frame: pl.LazyFrame, path: Path) -> None:
     """Write rows to a Parquet file, in their order, as all of bronze is written."""
     frame.sink_parquet(
-        path, compression="zstd", compression_level=1, statistics=True, maintain_order=True, engine="streaming"
+        path, compression=COMPRESSION, compression_level=LEVEL, statistics=True, maintain_order=True, engine="streaming"
     )
 
 

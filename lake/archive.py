@@ -107,7 +107,7 @@ def _fetched(view: Published, name: str, path: Path) -> Entry:
         raise NotFound(
             f"the archive has no bytes of {name}: it was {fate}", next=f"lake provenance {found.file} says what came"
         )
-    sha256 = view.objects.fetch(Zone.BRONZE, entry["archived_as"], path)
+    sha256 = view.objects.fetch_hashed(Zone.BRONZE, entry["archived_as"], path)
     if sha256 != entry["sha256"]:
         path.unlink()
         raise StoreError(

@@ -128,17 +128,21 @@ def show_table(
 ) -> None:
     """Make a table's files readable under its name, in its schema; shown again, it has the new files.
 
-    The first file that is read has no rows and the schema: so a table without files has its types, and a column that
-    a file is older than is missing in its rows.
+    Where a file has other columns than the table, or there is none, the first file that is read has no rows and the
+    schema: so a table without files has its types, and a column that a file is older than is missing in its rows.
+    Otherwise there is none such, since DuckDB guesses from the first how many rows there are, and joins accordingly.
     """
-    empty = folder / f"{name}.schema.parquet"
-    if not empty.exists():
-        schema.to_frame().write_parquet(empty)
-    paths = ", ".join(quote_text(path) for path in (empty, *files))
+    paths, by_name = list(files), "false"
+    if not files or any(pl.read_parquet_schema(path) != schema for path in files):
+        empty, by_name = folder / f"{name}.schema.parquet", "true"
+        paths.insert(0, empty)
+        if not empty.exists():
+            schema.to_frame().write_parquet(empty)
+    listed = ", ".join(map(quote_text, paths))
     columns = ", ".join(quote_name(column) for column in schema)
     connection.execute(
         f"create or replace view {name.zone}.{quote_name(name.name)} as select {columns} "  # noqa: S608
-        f"from read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+        f"from read_parquet([{listed}], union_by_name = {by_name}, hive_partitioning = false)"
     )
 
 

@@ -38,8 +38,13 @@ class Lease:
                 pool.map(lambda pair: self._local(snapshot, *pair), zip(snapshot.files, snapshot.uris(), strict=True))
             )
 
+    def is_cached(self, snapshot: Snapshot) -> bool:
+        """Whether all files of a table's version are here, so that `files` is likely to fetch nothing."""
+        named = zip(snapshot.files, snapshot.uris(), strict=True)
+        return all((self._shared / _name(file, uri)).exists() for file, uri in named)
+
     def _local(self, snapshot: Snapshot, file: DataFile, uri: str) -> Path:
-        name = hashlib.sha256(f"{uri} {file.size_bytes}".encode()).hexdigest() + ".parquet"
+        name = _name(file, uri)
         mine, shared = self.folder / name, self._shared / name
         if mine.exists():
             return mine
@@ -96,6 +101,10 @@ class FileCache:
             kept_bytes += stat.st_size
             if kept_bytes > self.size_bytes_max:
                 path.unlink()
+
+
+def _name(file: DataFile, uri: str) -> str:
+    return hashlib.sha256(f"{uri} {file.size_bytes}".encode()).hexdigest() + ".parquet"
 
 
 def _link_whole(shared: Path, mine: Path, size_bytes: int) -> bool:

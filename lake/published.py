@@ -32,6 +32,7 @@ class Published:
     def __init__(self, tables: Tables, commit: Commit, settings: Settings) -> None:
         self.commit = commit
         self._tables = tables
+        self._snapshots: dict[str, Snapshot] = {}
         self.settings = settings
 
     def __repr__(self) -> str:
@@ -53,7 +54,9 @@ class Published:
         return [TableInfo(str(s.name), s.version, s.rows, s.size_bytes) for s in snapshots]
 
     def snapshot(self, name: str) -> Snapshot:
-        """A table at its published version. Raises `NotFound` naming the nearest, `StoreError`."""
+        """A table at its published version, asked for once. Raises `NotFound` naming the nearest, `StoreError`."""
+        if (known := self._snapshots.get(name)) is not None:
+            return known
         pin = self.commit.tables.get(str(TableName.parse(name)))
         if pin is None:
             near = get_close_matches(name, self.names(), n=1)
@@ -64,6 +67,7 @@ class Published:
             raise NotFound(
                 f"{name} is published, but its log is gone from the store", next="bring the store back from a backup"
             )
+        self._snapshots[name] = snapshot
         return snapshot
 
     def read(self, name: str) -> pl.LazyFrame:

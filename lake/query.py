@@ -110,10 +110,10 @@ def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[A
         closing(connect(lease.folder, settings.memory_gb)) as connection,
         _explained(view, statement),
     ):
-        for snapshot in snapshots:
-            show_table(connection, snapshot.name, snapshot.schema, [], lease.folder)
-        if statement.is_bound_first:
-            # Over the empty tables, so that a slip of the pen is told before anything large is fetched.
+        if statement.is_bound_first and not all(map(lease.is_cached, snapshots)):
+            # Over empty tables, so that a slip of the pen is told before anything large is fetched.
+            for snapshot in snapshots:
+                show_table(connection, snapshot.name, snapshot.schema, [], lease.folder)
             Answer(connection.sql(statement.sql))
         for snapshot in snapshots:
             show_table(connection, snapshot.name, snapshot.schema, lease.files(snapshot), lease.folder)

@@ -53,12 +53,15 @@ def run(
         heard = record.hearing(told)
         batches = _taken_in(lake, record.signature, (), heard) if ingests else ()
 
-        def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
-            with pool_of(lake, record.signature.run, options, heard) as pool:
+        with pool_of(lake, record.signature.run, options, heard) as pool:
+            if batches or names:
+                pool.warm_up()
+
+            def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
                 return tuple(promote(chosen(lake, names), base, bronze, pool, heard, options))
 
-        message = _message(batches)
-        return publish(lake, record, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
+            message = _message(batches)
+            return publish(lake, record, batches, message, promote_all, all_or_nothing=options.all_or_nothing)
 
 
 def ingest(lake: Workspace, datasets: Sequence[str] = (), told: Told = lambda _: None) -> RunResult:

@@ -21,6 +21,7 @@ from lake.promote.memory import Room
 from lake.promote.modes import shape
 from lake.promote.names import listed, nearest
 from lake.promote.setaside import rejects_of
+from lake.promote.shelf import Shelf
 from lake.promote.sql import Bounds, SourceFiles, run_query
 from lake.settings import find_project
 
@@ -88,20 +89,13 @@ def as_bronze(frame: pl.LazyFrame, name: TableName) -> pl.LazyFrame:
 
 def room_in(folder: Path) -> Room:
     """Room for work on rows, which are written down in a folder."""
-
-    def keep(frame: pl.LazyFrame) -> pl.LazyFrame:
-        path = folder / f"{uuid4().hex}.parquet"
-        frame.sink_parquet(path)
-        return pl.scan_parquet(path, glob=False)
-
-    return Room(MEMORY_GB, keep)
+    return Room(MEMORY_GB, Shelf(folder).write)
 
 
 def result_in(folder: Path, job: Job, frames: Mapping[TableName, pl.LazyFrame]) -> pl.LazyFrame:
-    """The rows that the function or the query makes, written down in a folder."""
-    keep = room_in(folder).keep
+    """The rows that the function or the query makes, to be run once; what a query needs is written to a folder."""
     if isinstance(job.body, Frames):
-        return keep(result_of(job, frames))
+        return result_of(job, frames)
     inside = folder / uuid4().hex
     inside.mkdir()
     files = {}
@@ -111,7 +105,7 @@ def result_in(folder: Path, job: Job, frames: Mapping[TableName, pl.LazyFrame]) 
         files[name] = SourceFiles(frames[name].collect_schema(), [path])
     result = storable(run_query(job, files, inside, Bounds(folder, MEMORY_GB)))
     require_columns(job, result.collect_schema())
-    return keep(result)
+    return result
 
 
 def accepted_of(job: Job, frames: Mapping[TableName, pl.LazyFrame], folder: Path) -> Verdict:

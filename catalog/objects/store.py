@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import NotFound
 from catalog.objects.client import Refusal, answer, connect, patiently
+from catalog.objects.download import download, download_hashed
 from catalog.objects.endpoint import Endpoint
 from catalog.zones import Zone
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 COPY_SIZE_BYTES_MAX = 5 * 1024**3
 """The largest object that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
-
-_CHUNK_BYTES = 8 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -133,22 +132,13 @@ class ObjectStore:
 
         return patiently(read, f"read {zone}/{key}")
 
-    def fetch(self, zone: str, key: str, path: Path) -> str:
-        """Copy an object to a local file in small pieces; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
+    def fetch(self, zone: str, key: str, path: Path) -> None:
+        """Copy an object to a local file. Raises `NotFound`, `StoreError`."""
+        download(self._s3, self._bucket(zone), key, path, f"read {zone}/{key}")
 
-        def read() -> str:
-            reply = self._s3.get_object(Bucket=self._bucket(zone), Key=key)
-            digest, size_bytes = hashlib.sha256(), 0
-            with path.open("wb") as file:
-                for piece in reply["Body"].iter_chunks(_CHUNK_BYTES):
-                    digest.update(piece)
-                    size_bytes += len(piece)
-                    file.write(piece)
-            if size_bytes != reply["ContentLength"]:
-                raise Refusal(0, "IncompleteBody")
-            return digest.hexdigest()
-
-        return patiently(read, f"read {zone}/{key}")
+    def fetch_hashed(self, zone: str, key: str, path: Path) -> str:
+        """Copy an object to a local file; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
+        return download_hashed(self._s3, self._bucket(zone), key, path, f"read {zone}/{key}")
 
     def exists(self, zone: str, key: str) -> bool:
         """Whether an object of that key is there. Raises `StoreError`."""

@@ -1,8 +1,8 @@
 """The tables of a lake: opened at a version, written as files, changed by one commit."""
 
-import itertools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from catalog.errors import LakeError, NotFound, StoreError, UsageError
 from catalog.failpoints import reach
 from catalog.objects import ObjectStore
+from catalog.parquet import sinking
 from catalog.tables import commit as committing
 from catalog.tables.commit import Change
 from catalog.tables.datafile import DataFile, describe, from_log
@@ -24,9 +25,6 @@ from catalog.zones import TableName
 
 DETAILS_MAX = 4096
 """What the commits of so many versions say is kept in memory: some kilobytes each."""
-
-FILE_MEMORY_BYTES = 512 * 1024**2
-"""A data file holds rows of about this much memory, which an upsert rewrites at once: a fifth or less as Parquet."""
 
 
 class Tables:
@@ -73,32 +71,18 @@ class Tables:
         Rows that differ in a column of ``apart`` are in different files. Runs the frame in the streaming engine; no
         file where there are no rows. Raises `StoreError`, `DataRefused`, and what the frame itself raises.
         """
-        stem, written = f"{self._stem}-{uuid.uuid4().hex}", list[tuple[str, int]]()
-        numbers = itertools.count()
-        target = pl.PartitionBy(
-            folder_uri(self.endpoint, name),
-            key=list(apart) or None,
-            include_key=True if apart else None,
-            approximate_bytes_per_file=FILE_MEMORY_BYTES,
-            file_path_provider=lambda _: f"{stem}-{next(numbers):05d}.parquet",
-        )
+        folder, stem = folder_uri(self.endpoint, name), f"{self._stem}-{uuid.uuid4().hex}"
+        sink = sinking(frame, folder, stem, apart, polars_options(self.endpoint))
         with store_faults(f"write rows of {name}"):
-            frame.sink_parquet(
-                target,
-                storage_options=polars_options(self.endpoint),
-                credential_provider=None,
-                engine="streaming",
-                sinked_paths_callback=lambda sunk: written.extend(
-                    (str(p.path).rpartition("/")[2], p.num_bytes) for p in sunk.paths if p.num_rows
-                ),
-            )
+            sink.plan.collect(engine="streaming")
         reach("table.sunk")
-        return [self._describe(name, path, size_bytes) for path, size_bytes in sorted(written)]
+        return [self._describe(name, file.name, file.size_bytes) for file in sorted(sink.files, key=attrgetter("name"))]
 
     def upload(self, name: TableName, path: Path) -> DataFile:
         """Take a local Parquet file into the table's folder, under a new name. Raises `DataRefused`, `StoreError`."""
         target = f"{self._stem}-{uuid.uuid4().hex}-00000.parquet"
         self.objects.put_file(name.zone, f"{name.path}/{target}", path)
+        reach("table.sunk")
         return self._describe(name, target, path.stat().st_size)
 
     def scan_files(self, name: TableName, files: Iterable[DataFile], schema: pl.Schema) -> pl.LazyFrame:

@@ -61,7 +61,7 @@ def cast(column: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Datetime):
         return _instant(text, dtype)
     if isinstance(dtype, pl.Date):
-        return _only(text.str.contains(_DATE), text.str.to_date("%Y-%m-%d", strict=False))
+        return _only(text.str.contains(_DATE), text.str.to_date("%Y-%m-%d", strict=False, cache=False))
     if isinstance(dtype, pl.Boolean):
         return text.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
     if isinstance(dtype, FLOATS):

@@ -14,15 +14,15 @@ import polars as pl
 from catalog.errors import ExpectationFailed
 from catalog.zones import TableName
 from lake.promote.account import count_rows, require_balance
-from lake.promote.casts import cast, misfit
+from lake.promote.casts import cast
 from lake.promote.declare import Job
 from lake.promote.expect import Action, Expectation, NotNull, OneState, References, RowRule, TableRule, Unique
 from lake.promote.measure import EXAMPLES_MAX, Measured, Offence, measure
-from lake.promote.memory import Keep, Room, shares
+from lake.promote.memory import Room, shares
 from lake.promote.modes import HISTORIES, shape, table_key
 from lake.promote.names import counted
 
-_RULE, _MESSAGE = "__lake_rule", "__lake_message"
+_RULE, _MESSAGE, _FITS = "__lake_rule", "__lake_message", "__lake_fits"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def judge(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame
     """
     verdict = accept(job, rows, lookups, room)
     found = assess(verdict.accepted, row_rules(job), lookups, room)
-    clean = verdict.accepted.drop(job.origin)
+    clean = verdict.accepted.drop(job.origin) if job.origin else verdict.accepted
     if job.mode in HISTORIES:
         refuse(job, found)  # a history of rows that contradict each other is none
     table = shape(job, clean, room)
@@ -79,15 +79,17 @@ def judge(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame
 def accept(job: Job, rows: pl.LazyFrame, lookups: Mapping[TableName, pl.LazyFrame], room: Room) -> Verdict:
     """Divide a job's rows by its types and the rules that quarantine; what is accepted has the columns of origin still.
 
+    What makes the rows runs once, and they are written down.
+
     Raises `JobFailed`, `DataRefused` as `judge` does.
     """
-    fitting, misfits = _fit(job.types, rows, room.keep)
+    fitting, misfits, made = _fit(job.types, rows, room)
     clean, quarantined = _divide(job, fitting, lookups, room)
     findings = (*(misfits.findings if misfits else ()), *(quarantined.findings if quarantined else ()))
     parts = [part.rejects for part in (misfits, quarantined) if part and part.rejects is not None]
     verdict = Verdict(clean, pl.concat(parts) if parts else None, findings)
     set_aside = 0 if verdict.rejects is None else count_rows(verdict.rejects)
-    require_balance(job, {"made": count_rows(rows), "accepted or set aside": count_rows(clean) + set_aside})
+    require_balance(job, {"made": made, "accepted or set aside": count_rows(clean) + set_aside})
     require_balance(job, {"set aside": set_aside, "broke a rule": verdict.rejected})
     return verdict
 
@@ -137,31 +139,40 @@ class _Part:
     findings: tuple[Finding, ...]
 
 
-def _fit(types: Mapping[str, pl.DataType], rows: pl.LazyFrame, keep: Keep) -> tuple[pl.LazyFrame, _Part | None]:
-    """Cast the declared columns, and take out the rows in which a text does not fit its type."""
+def _fit(types: Mapping[str, pl.DataType], rows: pl.LazyFrame, room: Room) -> tuple[pl.LazyFrame, _Part | None, int]:
+    """Cast the declared columns, take out the rows in which a text does not fit its type, and count all rows."""
     schema = rows.collect_schema()
     texts = {name: dtype for name, dtype in types.items() if schema[name] == pl.String and dtype != pl.String}
     if not texts:
-        return rows, None
-    casts = [cast(name, dtype).alias(name) for name, dtype in texts.items()]
-    misfits = {name: misfit(name, dtype) for name, dtype in texts.items()}
-    marked = rows.with_columns(
-        pl.coalesce(pl.when(bad).then(pl.lit(f"type:{name}")) for name, bad in misfits.items()).alias(_RULE),
+        kept = room.keep(rows)
+        return kept, None, count_rows(kept)
+    # What is in a cache runs once, for all that is made of it.
+    made = rows.cache()
+    values = {name: f"__lake_value_{number}" for number, name in enumerate(texts)}
+    bad = {name: pl.col(name).is_not_null() & pl.col(value).is_null() for name, value in values.items()}
+    marked = (
+        made.with_columns(cast(name, dtype).alias(values[name]) for name, dtype in texts.items())
+        .with_columns(pl.any_horizontal(bad.values()).not_().alias(_FITS))
+        .cache()
+    )
+    columns = [pl.col(values[name]).alias(name) if name in texts else pl.col(name) for name in schema]
+    misfits = marked.filter(pl.col(_FITS).not_()).select(
+        *schema,
+        pl.coalesce(pl.when(bad).then(pl.lit(f"type:{name}")) for name, bad in bad.items()).alias(_RULE),
         pl.coalesce(
             pl.when(bad).then(pl.format("{}: not {}: {}", pl.lit(name), pl.lit(str(texts[name])), pl.col(name)))
-            for name, bad in misfits.items()
+            for name, bad in bad.items()
         ).alias(_MESSAGE),
     )
-    counts = marked.group_by(_RULE).agg(pl.len()).collect(engine="streaming")
-    fitting = keep(marked.filter(pl.col(_RULE).is_null()).drop(_RULE, _MESSAGE).with_columns(casts))
-    broken = dict(counts.rows())
-    made = broken.pop(None, 0) + sum(broken.values())
+    fitting, misfits, count = room.write([marked.filter(_FITS).select(columns), misfits, made.select(pl.len())])
+    broken = dict(misfits.group_by(_RULE).agg(pl.len()).collect(engine="streaming").rows())
+    rows_made = int(count.collect()["len"].sum())
     findings = []
     for name in sorted(texts):
-        count = broken.get(f"type:{name}", 0)
-        message = _misfit_message(marked, name, texts[name], count) if count else ""
-        findings.append(Finding(f"type:{name}", Action.QUARANTINE, count, message, made))
-    return fitting, _Part(_records(marked) if broken else None, tuple(findings))
+        found = broken.get(f"type:{name}", 0)
+        message = _misfit_message(misfits, name, texts[name], found) if found else ""
+        findings.append(Finding(f"type:{name}", Action.QUARANTINE, found, message, rows_made))
+    return fitting, _Part(_records(misfits) if broken else None, tuple(findings)), rows_made
 
 
 def _misfit_message(marked: pl.LazyFrame, name: str, dtype: pl.DataType, count: int) -> str:
@@ -182,7 +193,7 @@ def _divide(
     if not offences:
         return rows, _Part(None, tuple(_finding(rule, None, judged) for rule in rules))
     flags = {f"__lake_{number}": offence for number, offence in enumerate(offences)}
-    flagged = room.keep(_flagged(rows, flags, room.keep))
+    flagged = room.keep(_flagged(rows, flags, room))
     _require_flagged(job, flagged, flags)
     marked = flagged.with_columns(
         pl.coalesce(pl.when(flag).then(pl.lit(offence.rule.name)) for flag, offence in flags.items()).alias(_RULE),
@@ -194,19 +205,19 @@ def _divide(
     return marked.filter(pl.col(_RULE).is_null()).drop(_RULE, _MESSAGE), _Part(_records(marked), tuple(findings))
 
 
-def _flagged(rows: pl.LazyFrame, flags: Mapping[str, Offence], keep: Keep) -> pl.LazyFrame:
+def _flagged(rows: pl.LazyFrame, flags: Mapping[str, Offence], room: Room) -> pl.LazyFrame:
     """The rows with a column for each offence, which is true where a row is one."""
     rows = rows.with_columns(
         offence.marks.alias(flag) for flag, offence in flags.items() if isinstance(offence.marks, pl.Expr)
     )
     for flag, offence in flags.items():
         if not isinstance(offence.marks, pl.Expr):
-            rows = _looked_up(rows, offence.rule.columns, offence.marks, flag, keep)
+            rows = _looked_up(rows, offence.rule.columns, offence.marks, flag, room)
     return rows
 
 
 def _looked_up(
-    rows: pl.LazyFrame, columns: Sequence[str], marks: Sequence[pl.LazyFrame], flag: str, keep: Keep
+    rows: pl.LazyFrame, columns: Sequence[str], marks: Sequence[pl.LazyFrame], flag: str, room: Room
 ) -> pl.LazyFrame:
     """The rows with a column that is true where their values are among the marks: by shares, as the marks are."""
     parts = (
@@ -215,7 +226,7 @@ def _looked_up(
         .with_columns(pl.col(flag).fill_null(value=False))
         for share, values in zip(shares(columns, len(marks)), marks, strict=True)
     )
-    return next(parts) if len(marks) == 1 else pl.concat([keep(part) for part in parts])
+    return next(parts) if len(marks) == 1 else pl.concat([room.keep(part) for part in parts])
 
 
 def _require_flagged(job: Job, flagged: pl.LazyFrame, flags: Mapping[str, Offence]) -> None:

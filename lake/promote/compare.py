@@ -21,6 +21,7 @@ from lake.promote.modes import table_key
 from lake.promote.multiset import COUNT, balance, less, more, with_twins
 from lake.promote.preview import differences
 from lake.promote.setaside import RECORD, fetched
+from lake.promote.shelf import Shelf
 from lake.promote.task import Task
 
 _COME, _GONE = "__lake_come", "__lake_gone"
@@ -101,7 +102,7 @@ def compare(task: Task, reason: str, limit: int) -> Difference:
     """
     pin, desk = task.pin, task.desk
     with task.made() as made, tempfile.TemporaryDirectory(dir=desk.scratch, ignore_cleanup_errors=True) as folder:
-        bench = Bench(task.job, desk, Path(folder))
+        bench = Bench(task.job, desk, Shelf(Path(folder)))
         schema = made.schema if pin is None else pin.schema
         both = pl.Schema({name: dtype for name, dtype in made.schema.items() if schema.get(name) == dtype})
         rows_before, rows_after = pin.rows if pin else 0, sum(file.rows for file in made.files)

@@ -15,6 +15,7 @@ from lake.promote.declare import Frames, Inferred, Job
 from lake.promote.faults import machine_faults
 from lake.promote.frames import require_columns, result_of
 from lake.promote.memory import Room
+from lake.promote.shelf import Shelf
 from lake.promote.sql import Bounds, SourceFiles, run_query
 from lake.promote.typed import typed
 
@@ -41,7 +42,7 @@ class View:
 
     schema: pl.Schema
     frame: pl.LazyFrame
-    source: Snapshot | Path
+    source: Snapshot | tuple[Path, ...]
     rows: int
 
     @classmethod
@@ -52,46 +53,45 @@ class View:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where one job is worked on: a folder below the desk's scratch, which goes afterwards."""
+    """Where one job is worked on: with a shelf in a folder below the desk's scratch, which goes afterwards."""
 
     job: Job
     desk: Desk
-    folder: Path
+    shelf: Shelf
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it is worked on in."""
+        return self.shelf.folder
 
     @property
     def room(self) -> Room:
         """What the work on rows may take."""
-        return Room(self.desk.memory_gb, self.keep)
+        return Room(self.desk.memory_gb, self.shelf.write)
 
     def keep(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Write rows down, so that what makes them runs once."""
-        return pl.scan_parquet(self._written(frame), glob=False)
+        return self.room.keep(frame)
 
     def view(self, frame: pl.LazyFrame) -> View:
         """The same as a table that a job can be given."""
-        path = self._written(frame)
-        kept = pl.scan_parquet(path, glob=False)
-        return View(kept.collect_schema(), kept, path, count_rows(kept))
+        kept = self.keep(frame)
+        return View(kept.collect_schema(), kept, tuple(self.shelf.files(kept)), count_rows(kept))
 
     def result(self, views: Mapping[TableName, View]) -> pl.LazyFrame:
-        """The job's rows, made once of what it is given, and written down. Raises `JobFailed`, `TypeRefused`."""
+        """The job's rows, to be made once of what it is given. Raises `JobFailed`, `TypeRefused`."""
         job = self.job
         if isinstance(job.body, Inferred):
             return typed(views[job.body.source].frame, job.body.schema or pl.Schema(), self.room)
         if isinstance(job.body, Frames):
-            return self.keep(result_of(job, {name: view.frame for name, view in views.items()}))
+            return result_of(job, {name: view.frame for name, view in views.items()})
         folder = self.folder / uuid4().hex
         with machine_faults():
             folder.mkdir()
             files = {name: SourceFiles(views[name].schema, self._local(views[name])) for name in job.inputs}
         result = storable(run_query(job, files, folder, Bounds(self.desk.scratch, self.desk.memory_gb)))
         require_columns(job, result.collect_schema())
-        return self.keep(result)
+        return result
 
     def _local(self, view: View) -> Sequence[Path]:
-        return [view.source] if isinstance(view.source, Path) else self.desk.local_files(view.source)
-
-    def _written(self, frame: pl.LazyFrame) -> Path:
-        path = self.folder / f"{uuid4().hex}.parquet"
-        frame.sink_parquet(path, engine="streaming")
-        return path
+        return self.desk.local_files(view.source) if isinstance(view.source, Snapshot) else view.source

@@ -60,7 +60,7 @@ def make_whole(order: Order, reason: str) -> Made:
     rows = bench.result({name: View.of(order.inputs[name]) for name in job.inputs})
     verdict = judge(job, rows, order.lookups, bench.room)
     table = bench.keep(verdict.accepted) if job.mode in HISTORIES else verdict.accepted
-    files = files_of(bench.desk.tables, job, table, order.pin, bench.room)
+    files = files_of(bench.desk.tables, job, table, order.pin, bench.room, bench.shelf.files(table))
     measured, found = weighed(order, files, table.collect_schema())
     return Made(
         how=f"whole: {reason}",

@@ -15,8 +15,8 @@ CELL_BYTES = 25
 ROW_CELLS = 8
 """What a row takes in a hash table beside its values; measured: 4 million keys of one column take 0.8 GB."""
 
-Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
-"""Writes rows down and gives back a frame that reads them, so that what made them runs once."""
+Write = Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]]
+"""Writes rows down and gives back frames that read them, so that what made them runs once, for all of them together."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,17 @@ class Room:
     """What work on rows may take: so much memory at once, and a place to write rows down meanwhile."""
 
     memory_gb: float
-    keep: Keep
+    write: Write
+
+    def keep(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Write the rows of one frame down."""
+        (kept,) = self.write([frame])
+        return kept
 
     def passes(self, rows: int, width: float) -> int:
         """In how many passes, each over a share of the keys, that many rows of that many cells are gone through.
 
-        >>> room = Room(1.0, keep=lambda frame: frame)
+        >>> room = Room(1.0, pl.collect_all)
         >>> room.passes(1_000_000, 20), room.passes(9_000_000, 20)
         (1, 5)
         """

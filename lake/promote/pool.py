@@ -120,6 +120,10 @@ class Pool:
             hand.end(patiently=hand.is_idle and error is None)
         self._selector.close()
 
+    def warm_up(self) -> None:
+        """Start a worker for jobs that are likely to come: it takes as long as it does to find out which they are."""
+        self._idle()
+
     def preview(self, jobs: Sequence[Ahead], *, only_errors: bool = False) -> Mapping[TableName, Preview]:
         """Look ahead at jobs that would run, sources first, in a worker that they may bring down: then nothing is told.
 

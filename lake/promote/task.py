@@ -23,6 +23,7 @@ from lake.promote.outcome import HABIT, Outcome, RunOptions
 from lake.promote.part import make_part
 from lake.promote.redo import make_again
 from lake.promote.settled import settle_types
+from lake.promote.shelf import Shelf
 from lake.promote.write import settle
 
 __all__ = ["Desk", "Task"]
@@ -69,7 +70,7 @@ class Task:
         """The version to be, written and not committed; what is on the local disk of it is there inside only."""
         with blaming(self.job), _scratch(self.desk.scratch) as folder:
             settled = settle_types(self.job, self.inputs, self.pin, self.desk.tables)
-            order = Order(Bench(settled.job, self.desk, folder), self.inputs, self.pin, self.operation)
+            order = Order(Bench(settled.job, self.desk, Shelf(folder)), self.inputs, self.pin, self.operation)
             if settled.why_whole:
                 yield settled.told(make_whole(order, settled.why_whole))
             else:

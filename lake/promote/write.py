@@ -7,6 +7,7 @@ proposals of runs that died or have not published yet, and they go.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
@@ -20,19 +21,25 @@ from lake.promote.memory import Room
 ATTEMPTS_MAX = 5
 
 
-def files_of(tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None, room: Room) -> list[DataFile]:
+def files_of(
+    tables: Tables, job: Job, rows: pl.LazyFrame, pin: Snapshot | None, room: Room, written: Sequence[Path] = ()
+) -> list[DataFile]:
     """Write what is new of all rows of a table; the files that hold exactly these, some of them the pin's already.
 
     Files whose rows all stand in ``rows`` unchanged are left alone. All are written anew in mode replace, and where the
-    key or the columns are others now. Raises `StoreError`; `DataRefused` where the files' footers do not count as many
-    rows as there are.
+    key or the columns are others now; local files that hold the rows already (``written``) are taken as they are.
+
+    Raises `StoreError`; `DataRefused` where the files' footers do not count as many rows as there are.
     """
     files: Sequence[DataFile] | None = None
     if pin is not None and job.mode is not Mode.REPLACE and _is_alike(job, pin, rows.collect_schema()):
         with suppress(OutOfStep):
             files = apply(Ground(tables, job, pin, room), rows, pin.scan()).files
     if files is None:
-        files = tables.sink(job.table, rows, job.partition_by)
+        if written and not job.partition_by:
+            files = [tables.upload(job.table, path) for path in written]
+        else:
+            files = tables.sink(job.table, rows, job.partition_by)
     require_balance(job, {"accepted": count_rows(rows), "in its files": sum(file.rows for file in files)})
     return list(files)
 

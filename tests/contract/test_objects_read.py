@@ -1,17 +1,18 @@
 """The object store's reading verbs on both servers, and its versions: what is there is told as it is, and whole."""
 
 import hashlib
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from catalog.errors import NotFound
-from catalog.objects import Endpoint, ObjectStore, VersionInfo, store
+from catalog.objects import Endpoint, ObjectStore, VersionInfo, download, store
 from catalog.objects.client import connect
 from catalog.zones import Zone
 from tests.support.proxy import Proxy
@@ -84,12 +85,55 @@ class TestRead:
         body = bytes(range(256)) * 4000
         direct.put(Zone.BRONZE, "key", body)
         proxy.cut_reply("GET", "/key$", times=2, after_bytes=500_000)
-        assert through.fetch(Zone.BRONZE, "key", tmp_path / "fetched") == hashlib.sha256(body).hexdigest()
+        assert through.fetch_hashed(Zone.BRONZE, "key", tmp_path / "fetched") == hashlib.sha256(body).hexdigest()
         assert (tmp_path / "fetched").read_bytes() == body
         proxy.cut_reply("GET", "/key$", times=2, after_bytes=500_000)
         assert through.get(Zone.BRONZE, "key") == body
         proxy.cut_reply("GET", "/key$", times=2, after_bytes=10)
         assert through.get_range(Zone.BRONZE, "key", 100, 900) == body[100:900]
+
+    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.parametrize("size_bytes", [0, 1, 999, 1000, 1001, 10_500])
+    def test_a_large_object_comes_in_parts(
+        self,
+        proxy: Proxy,
+        through: ObjectStore,
+        direct: ObjectStore,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        size_bytes: int,
+    ) -> None:
+        """Each part that is cut or refused comes again by itself; the hash is that of the whole."""
+        monkeypatch.setattr(download, "PART_BYTES", 1000)
+        body = random.Random(size_bytes).randbytes(size_bytes)
+        direct.put(Zone.BRONZE, "key", body)
+        (tmp_path / "fetched").write_bytes(b"what was there before" * 1000)
+        proxy.cut_reply("GET", "/key$", times=2, after_bytes=500)
+        proxy.answer(503, "GET", "/key$", times=2)
+        assert through.fetch_hashed(Zone.BRONZE, "key", tmp_path / "fetched") == hashlib.sha256(body).hexdigest()
+        assert (tmp_path / "fetched").read_bytes() == body
+        direct.fetch(Zone.BRONZE, "key", tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == body
+
+    @pytest.mark.usefixtures("impatient")
+    def test_an_object_that_is_replaced_meanwhile_is_fetched_anew(
+        self, direct: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Parts of two objects make none: what is fetched is one of them, and its hash."""
+        monkeypatch.setattr(download, "PART_BYTES", 1000)
+        old, new = bytes(5000), b"new" * 2000
+        direct.put(Zone.BRONZE, "key", old)
+        real = download._get
+
+        def replacing(*given: Any) -> Any:
+            found = real(*given)
+            if found.object_bytes == len(old):
+                direct.put(Zone.BRONZE, "key", new)
+            return found
+
+        monkeypatch.setattr(download, "_get", replacing)
+        assert direct.fetch_hashed(Zone.BRONZE, "key", tmp_path / "fetched") == hashlib.sha256(new).hexdigest()
+        assert (tmp_path / "fetched").read_bytes() == new
 
     def test_a_local_disk_that_fails_is_not_the_stores_fault(self, direct: ObjectStore, tmp_path: Path) -> None:
         """A missing folder or file is said at once, as what it is."""

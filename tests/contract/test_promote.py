@@ -139,13 +139,13 @@ def test_an_upsert_of_many_rows_into_a_small_table_goes_in_shares_too(
     monkeypatch.setattr(memory, "CELLS_PER_GB", 400)
     kept: list[int] = []
 
-    def keep(frame: pl.LazyFrame) -> pl.LazyFrame:
-        share = frame.collect()
-        kept.append(share.height)
-        return share.lazy()
+    def write(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+        shares = pl.collect_all(frames)
+        kept.extend(share.height for share in shares)
+        return [share.lazy() for share in shares]
 
     rows = pl.LazyFrame({"k": [f"k{i}" for i in range(400)], "v": list(range(400))})
-    files = files_of(lake.tables, silver("upsert"), rows, lake.published("silver.rows"), Room(1.0, keep))
+    files = files_of(lake.tables, silver("upsert"), rows, lake.published("silver.rows"), Room(1.0, write))
     assert (sum(kept), sum(file.rows for file in files)) == (399, 400)
     assert max(kept) < 100
 

@@ -236,7 +236,7 @@ class TestFiles:
 
     def test_rows_are_written_in_several_files(self, fast: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
         """A long frame is cut into files, none of which is large; together they hold its rows."""
-        monkeypatch.setattr("catalog.tables.store.FILE_MEMORY_BYTES", 400_000)
+        monkeypatch.setattr("catalog.parquet.FILE_MEMORY_BYTES", 400_000)
         snapshot = make(fast, pl.LazyFrame({"n": pl.int_range(300_000, eager=True)}))
         assert len(snapshot.files) > 2
         assert held(fast, snapshot.name) == list(range(300_000))

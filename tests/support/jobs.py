@@ -1,6 +1,6 @@
 """Jobs as values, for tests that need no project around them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,3 +19,8 @@ def declared(table: str, **options: Any) -> Callable[[Callable[..., pl.LazyFrame
         return made
 
     return declare
+
+
+def collected(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """What a room writes its rows down with, in memory."""
+    return [rows.lazy() for rows in pl.collect_all(frames, engine="streaming")]

@@ -9,8 +9,9 @@ import pytest
 from lake.promote.infer import Evidence, decide, survey
 from lake.promote.memory import Room
 from lake.promote.typed import typed
+from tests.support.jobs import collected
 
-ROOM = Room(0.5, lambda frame: frame.collect().lazy())
+ROOM = Room(0.5, collected)
 
 
 def found(*values: str | None) -> tuple[pl.DataType, str, list[object]]:
@@ -125,7 +126,7 @@ def test_rows_that_are_the_same_are_there_once() -> None:
 def test_little_memory_gives_the_same_rows(gb: float) -> None:
     dice = random.Random(1)
     rows = pl.LazyFrame({"a": [str(dice.randint(0, 400)) for _ in range(1_000)], "l": [[1]] * 1_000})
-    room = Room(gb, lambda frame: frame.collect().lazy())
+    room = Room(gb, collected)
     made = typed(rows, pl.Schema({"a": pl.Int64(), "l": pl.List(pl.Int64())}), room).collect()
     assert sorted(made["a"].to_list()) == sorted(rows.select(pl.col("a").cast(pl.Int64)).unique().collect()["a"])
 

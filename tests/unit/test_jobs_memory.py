@@ -22,13 +22,19 @@ from lake.promote.memory import Room, bulk, matching
 from lake.promote.measure import measure
 from lake import expect
 
+def write(frames):
+    kept = []
+    for frame in frames:
+        path = Path(sys.argv[1]) / f"{{uuid.uuid4().hex}}.parquet"
+        frame.sink_parquet(path, engine="streaming", row_group_size=50_000)
+        kept.append(pl.scan_parquet(path, glob=False))
+    return kept
+
 def keep(frame):
-    path = Path(sys.argv[1]) / f"{{uuid.uuid4().hex}}.parquet"
-    frame.sink_parquet(path, engine="streaming", row_group_size=50_000)
-    return pl.scan_parquet(path, glob=False)
+    return write([frame])[0]
 
 rows = keep(pl.LazyFrame().select(i=pl.int_range({KEYS})).select(k=pl.lit("key-") + pl.col("i").hash().cast(pl.String)))
-room = Room({SETTING_GB}, keep)
+room = Room({SETTING_GB}, write)
 process = psutil.Process()
 before, peaks = process.memory_info().rss, []
 

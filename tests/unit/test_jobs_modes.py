@@ -19,11 +19,11 @@ from lake.promote.declare import Job
 from lake.promote.frames import result_of
 from lake.promote.memory import Room
 from lake.promote.modes import shape, table_key
-from tests.support.jobs import declared
+from tests.support.jobs import collected, declared
 
 Row = dict[str, Any]
-ROOM = Room(1.0, lambda frame: frame.collect().lazy())
-TIGHT = Room(1e-6, lambda frame: frame.collect().lazy())
+ROOM = Room(1.0, collected)
+TIGHT = Room(1e-6, collected)
 """Room for some forty cells: histories are made in many shares of the keys."""
 
 SCHEMA = {"k": pl.Int64, "j": pl.String, "t": pl.Int64, "gone": pl.Boolean, "v": pl.String, "w": pl.Float64}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lake.promote.memory import Room
 from lake.promote.multiset import balance, fewer, less, more
+from tests.support.jobs import collected
 
 SCHEMA = pl.Schema(
     {
@@ -58,7 +59,7 @@ def test_a_balance_is_what_counting_gives(
     memory_gb: float, new: list[dict[str, Any]], old: list[dict[str, Any]], both: list[dict[str, Any]]
 ) -> None:
     here, there = frame(new + both + new[:2]), frame(both + old)
-    room = Room(memory_gb, lambda rows: rows.collect(engine="streaming").lazy())
+    room = Room(memory_gb, collected)
     found = balance(here, there, room)
     assert counted(more(found)) == counted(here) - counted(there)
     assert counted(less(found)) == counted(there) - counted(here)

@@ -1,0 +1,94 @@
+"""An object as a local file: a large one in parts that come side by side, since one stream does not fill the wire."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.objects.client import Refusal, patiently
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+PART_BYTES = 16 * 1024**2
+PARALLEL_PARTS = 4
+_CHUNK_BYTES = 1024**2
+
+Landed = Callable[[int, int, int], None]
+"""Hears of each part in order, once it is in the file: the file, the offset, the length."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part that is in the file: its length, and the etag and size of the object that it is of."""
+
+    size_bytes: int
+    etag: str
+    object_bytes: int
+
+
+def download(s3: "S3Client", bucket: str, key: str, path: Path, what: str) -> None:
+    """Copy an object to a local file; ``what`` names that in errors. Raises `NotFound`, `StoreError`."""
+    patiently(lambda: _copy(partial(_get, s3, bucket, key, what), path, lambda *_: None), what)
+
+
+def download_hashed(s3: "S3Client", bucket: str, key: str, path: Path, what: str) -> str:
+    """The same, and the SHA-256 of its bytes in hex, which are hashed while others come."""
+
+    def read() -> str:
+        digest = hashlib.sha256()
+
+        def landed(file: int, start: int, size_bytes: int) -> None:
+            for at in range(start, start + size_bytes, _CHUNK_BYTES):
+                digest.update(os.pread(file, min(_CHUNK_BYTES, start + size_bytes - at), at))
+
+        _copy(partial(_get, s3, bucket, key, what), path, landed)
+        return digest.hexdigest()
+
+    return patiently(read, what)
+
+
+def _copy(get: Callable[[int, int], _Part], path: Path, landed: Landed) -> None:
+    """Get the parts of an object; a `Refusal` where they are not all of the same one, so that it is begun anew."""
+    with path.open("w+b") as opened:
+        file = opened.fileno()
+        first = get(file, 0)
+        landed(file, 0, first.size_bytes)
+        starts = range(PART_BYTES, first.object_bytes, PART_BYTES)
+        if not starts:
+            return
+        with ThreadPoolExecutor(PARALLEL_PARTS) as pool:
+            try:
+                for start, part in zip(starts, pool.map(partial(get, file), starts), strict=True):
+                    if (part.etag, part.object_bytes) != (first.etag, first.object_bytes):
+                        raise Refusal(0, "Replaced")
+                    landed(file, start, part.size_bytes)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _get(s3: "S3Client", bucket: str, key: str, what: str, file: int, start: int) -> _Part:
+    """Write the part that begins at an offset to its place in a file."""
+
+    def read() -> _Part:
+        asked = f"bytes={start}-{start + PART_BYTES - 1}"
+        try:
+            reply = s3.get_object(Bucket=bucket, Key=key, Range=asked)
+        except s3.exceptions.ClientError as error:
+            if start == 0 and error.response.get("Error", {}).get("Code") == "InvalidRange":
+                # Of an empty object there is no first byte.
+                return _Part(0, "", 0)
+            raise
+        at = start
+        for chunk in reply["Body"].iter_chunks(_CHUNK_BYTES):
+            at += os.pwrite(file, chunk, at)
+        if at - start != reply["ContentLength"]:
+            raise Refusal(0, "IncompleteBody")
+        total = reply.get("ContentRange", "").rpartition("/")[2]
+        return _Part(at - start, reply["ETag"], int(total) if total else at - start)
+
+    return patiently(read, what)
