@@ -1,7 +1,7 @@
 """The archived deliveries of a batch, read: data files, rejects, and an account of what became of each delivery."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,15 +18,23 @@ from ingestion.pending import Pending, discard, discard_all, value_columns
 from ingestion.protocol import Parsed, ParseRequest, Part, Rejected
 from ingestion.setaside import SetAside
 
+SMALL_BYTES = 1024**2
+MANY = 16
+"""Of so many deliveries or more, small ones are read two at a time: for fewer a second worker takes longer to start."""
+
 Heads = dict[str, Snapshot]
 """A dataset's tables at their heads, by part; empty is the main one."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What an ingest parses with: one parser, the scratch folder that it works in, and who hears how far it is."""
+    """What an ingest parses with: a parser, and one beside it for small files, which are read two at a time.
+
+    ``scratch`` is the folder that they work in; ``told`` hears how far it is.
+    """
 
     parser: Parser
+    beside: Parser
     scratch: Path
     told: Callable[["Read"], None] = lambda _: None
 
@@ -38,6 +46,15 @@ class Read:
     entry: Entry
     done: int
     of: int
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """A delivery of a batch by its index, its bytes (none of one that has none to read), and who reads them."""
+
+    index: int
+    raw: Raw | None
+    parser: Parser
 
 
 @dataclass(frozen=True)
@@ -113,9 +130,8 @@ class Absorber:
         """One entry per delivery. Versions of one name come in a row, so only the last is kept back."""
         entries: list[Entry] = []
         standing: _Standing | None = None
-        objects, scratch = self._tables.objects, self._workshop.scratch
-        for done, (index, raw) in enumerate(fetched(objects, self._manifest, archived, scratch), start=1):
-            entry, parts = self._read(index, raw)
+        for done, coming in enumerate(self._coming(archived), start=1):
+            entry, parts = self._read(coming)
             entries.append(entry)
             self._workshop.told(Read(entry, done, len(archived)))
             if entry.fate != Fate.INGESTED:
@@ -126,6 +142,22 @@ class Absorber:
         if standing is not None:
             self._put(standing, is_replaced=False)
         return entries
+
+    def _coming(self, archived: Sequence[int]) -> Iterator[_Coming]:
+        """The deliveries in order; of small ones the next is begun before one is given."""
+        deliveries, workshop = self._manifest.deliveries, self._workshop
+        found = fetched(self._tables.objects, self._manifest, archived, workshop.scratch)
+        is_small = [deliveries[index].size_bytes <= SMALL_BYTES for index in archived]
+        following: _Coming | None = None
+        for place in range(len(archived)):
+            current = following or _Coming(*next(found), workshop.parser)
+            following = None
+            if len(archived) >= MANY and all(is_small[place : place + 2]) and place + 1 < len(archived):
+                other = workshop.beside if current.parser is workshop.parser else workshop.parser
+                following = _Coming(*next(found), other)
+                if following.raw is not None:
+                    other.begin(self._request(following.index, following.raw.path))
+            yield current
 
     def _put(self, standing: _Standing, *, is_replaced: bool) -> None:
         for part in standing.parts:
@@ -141,8 +173,9 @@ class Absorber:
             self._pending[part] = Pending(self._tables, name, self._heads.get(part), workshop.parser, workshop.scratch)
         return self._pending[part]
 
-    def _read(self, index: int, raw: Raw | None) -> tuple[Entry, tuple[Part, ...]]:
+    def _read(self, coming: _Coming) -> tuple[Entry, tuple[Part, ...]]:
         """Judge and parse one delivery: its entry, and its rows by table if it has any to add."""
+        index, raw = coming.index, coming.raw
         delivery = self._manifest.deliveries[index]
         if raw is None:
             return self._retract(index, delivery), ()
@@ -150,7 +183,7 @@ class Absorber:
         entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=raw.sha256, archived_as=archive)
         try:
             judged = self._judged(entry, delivery)
-            entry, parts = (judged, ()) if judged is not None else self._parse(entry, delivery, raw.path)
+            entry, parts = (judged, ()) if judged is not None else self._parse(entry, coming, raw.path)
         finally:
             raw.path.unlink(missing_ok=True)
         self._remember(entry)
@@ -175,19 +208,23 @@ class Absorber:
             return _rejected(entry, "duplicate", reason)
         return replace(entry, notice=f"skipped: {twin} brought the same bytes")
 
-    def _parse(self, entry: Entry, delivery: Delivery, raw: Path) -> tuple[Entry, tuple[Part, ...]]:
-        made = self._workshop.parser.parse(
-            ParseRequest(
-                path=raw,
-                name=entry.file,
-                out=raw.with_suffix(".parsed"),
-                batch=entry.delivery,
-                ingested_at=self._manifest.begun_at,
-                tables=self._columns,
-                policy=self._manifest.policy,
-                patches=delivery.patches,
-            )
+    def _request(self, index: int, raw: Path) -> ParseRequest:
+        """To read a delivery into the tables as they are after those before it."""
+        delivery = self._manifest.deliveries[index]
+        return ParseRequest(
+            path=raw,
+            name=delivery.key,
+            out=raw.with_suffix(".parsed"),
+            batch=self._manifest.delivery(index),
+            ingested_at=self._manifest.begun_at,
+            tables=dict(self._columns),
+            policy=self._manifest.policy,
+            patches=delivery.patches,
         )
+
+    def _parse(self, entry: Entry, coming: _Coming, raw: Path) -> tuple[Entry, tuple[Part, ...]]:
+        patches = self._manifest.deliveries[coming.index].patches
+        made = coming.parser.parse(self._request(coming.index, raw))
         reach("data.parsed")
         if isinstance(made, Rejected):
             return _rejected(entry, made.rule, made.reason, made.line), ()
@@ -198,7 +235,7 @@ class Absorber:
             return _rejected(entry, lost.rule, reason, lost.line), ()
         self._columns |= {part.table: part.schema for part in made.parts}
         self._set_aside.parts(entry, made)
-        return self._account(entry, made, delivery.patches), made.parts
+        return self._account(entry, made, patches), made.parts
 
     def _lost_by(self, entry: Entry, made: Parsed) -> Rejected | None:
         """A part that is refused now and has rows in the delivery whose place is to be taken: these would be lost."""

@@ -150,8 +150,8 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
     scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-", dir=policy.scratch))
     own = Parser(scratch, policy.limits) if policy.parser is None else nullcontext(policy.parser)
     try:
-        with own as parser:
-            workshop = Workshop(parser, scratch, told)
+        with own as parser, Parser(scratch, policy.limits) as beside:
+            workshop = Workshop(parser, beside, scratch, told)
             yield Finisher(tables, lambda manifest, heads: Absorber(tables, workshop, manifest, heads)), parser
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from catalog.errors import UnsafeStore
 from catalog.objects import ObjectStore, VersionInfo
@@ -88,6 +87,4 @@ def is_there(objects: ObjectStore, delivery: Delivery) -> bool:
 
 def clear(objects: ObjectStore, deliveries: Iterable[Delivery]) -> None:
     """Delete these versions and markers, by version id, never a key. Raises `StoreError`."""
-    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
-        for _ in pool.map(lambda d: objects.delete_version(Zone.LANDING, d.key, d.version_id), deliveries):
-            pass
+    objects.delete_versions(Zone.LANDING, ((delivery.key, delivery.version_id) for delivery in deliveries))

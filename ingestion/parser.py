@@ -60,6 +60,7 @@ class Parser:
         self._scratch = scratch.resolve()
         self._limits = limits
         self._worker: Worker | None = None
+        self._begun: ParseRequest | None = None
 
     def __enter__(self) -> "Parser":
         return self
@@ -78,6 +79,19 @@ class Parser:
         if self._worker is None:
             with suppress(Unasked):
                 self._start()
+
+    def begin(self, request: ParseRequest) -> None:
+        """Let the worker read a file that is likely to be asked for next, and do not wait: `parse` takes the answer.
+
+        What goes wrong is for `parse` to find, which then reads the file as if this had not been called.
+        """
+        self._forget()
+        if self._worker is None or not self._worker.is_ready:
+            self.warm_up()
+            return
+        with suppress(Unasked):
+            self._worker.send(parse_request_json(request))
+            self._begun = request
 
     @property
     def worker_pid(self) -> int | None:
@@ -148,7 +162,7 @@ class Parser:
 
     def _attempt(self, request: ParseRequest) -> Parsed | Rejected:
         """Ask once; raises `Stopped`, `MachineError`."""
-        values = self._ask(parse_request_json(request))
+        values = self._answer_begun(request) or self._ask(parse_request_json(request))
         try:
             outcome = reply(values)
             if isinstance(outcome, Parsed):
@@ -188,8 +202,29 @@ class Parser:
             next="make room on that disk (df), or raise what a process may have (ulimit -a), then run again",
         )
 
+    def _answer_begun(self, request: ParseRequest | None) -> dict[str, Any] | None:
+        """The answer to this request, if it is what was begun and the worker lives; nothing is left of another one."""
+        begun, self._begun = self._begun, None
+        if begun is None or self._worker is None:
+            return None
+        values = None
+        try:
+            values = self._worker.receive(self._limits.seconds_max)
+        except Stopped:
+            self._end(0)
+        if begun == request and values is not None:
+            return values
+        shutil.rmtree(begun.out, ignore_errors=True)
+        return None
+
+    def _forget(self) -> None:
+        """Await and drop what was begun, if it was not asked for."""
+        if self._begun is not None:
+            self._answer_begun(None)
+
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request to a worker that is ready and wait for the answer; raises `Stopped`, `MachineError`."""
+        self._forget()
         try:
             return self._ready_worker().ask(request, self._limits.seconds_max)
         except OSError as error:
@@ -225,6 +260,7 @@ class Parser:
         return self._worker
 
     def _end(self, patience_seconds: float) -> None:
+        self._begun = None
         if self._worker is not None:
             self._worker.stop(patience_seconds)
             self._worker = None

@@ -62,23 +62,28 @@ class Worker:
         self.pid = self._process.pid
         self._watched = psutil.Process(self.pid)
         self._received = bytearray()
-        self._is_ready = False
+        self._look_at = 0.0
+        self.is_ready = False
 
     def await_ready(self, seconds_max: float) -> None:
         """Wait until it has said that it is ready; raises `Stopped`."""
-        if not self._is_ready:
+        if not self.is_ready:
             self.receive(seconds_max)
-            self._is_ready = True
+            self.is_ready = True
 
     def ask(self, request: Mapping[str, Any], seconds_max: float) -> dict[str, Any]:
         """Send one request and wait for its answer; raises `Stopped`, and `Unasked` where it cannot be sent."""
+        self.send(request)
+        return self.receive(seconds_max)
+
+    def send(self, request: Mapping[str, Any]) -> None:
+        """Send one request; raises `Unasked` where it cannot be sent."""
         message = memoryview(json.dumps(request).encode() + b"\n")
         try:
             while message:
                 message = message[self._stdin.write(message) :]
         except OSError:
             raise Unasked(self._ending()) from None
-        return self.receive(seconds_max)
 
     def receive(self, seconds_max: float) -> dict[str, Any]:
         """Wait for one answer, watching memory and time; raises `Stopped`."""
@@ -114,13 +119,20 @@ class Worker:
             while (end := self._received.find(b"\n")) < 0:
                 if selector.select(_TICK_SECONDS):
                     self._take(os.read(self._stdout.fileno(), _READ_BYTES))
-                if self.resident_bytes() > self._memory_bytes:
-                    raise Stopped(f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory")
+                self._watch()
                 if time.monotonic() > deadline:
                     raise _Late(f"it needed more than {seconds_max:g} s")
         line = bytes(self._received[:end])
         del self._received[: end + 1]
         return line
+
+    def _watch(self) -> None:
+        """Look at its memory now and then: a look takes as long as a tenth of a small file."""
+        if (now := time.monotonic()) < self._look_at:
+            return
+        self._look_at = now + _TICK_SECONDS
+        if self.resident_bytes() > self._memory_bytes:
+            raise Stopped(f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory")
 
     def _take(self, data: bytes) -> None:
         self._received += data

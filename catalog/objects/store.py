@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from catalog.errors import NotFound
 from catalog.objects.client import Refusal, answer, connect, patiently
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 COPY_SIZE_BYTES_MAX = 5 * 1024**3
 """The largest object that one CopyObject takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
+
+DELETED_AT_ONCE_MAX = 1000
+"""As many as one DeleteObjects takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
+
+_Versions: TypeAlias = tuple[tuple[str, str], ...]
+"""Versions by key and version id."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,23 @@ class ObjectStore:
                 f"delete {zone}/{key} version {version_id}",
             )
 
+    def delete_versions(self, zone: str, versions: Iterable[tuple[str, str]]) -> None:
+        """Delete many versions and markers, by key and version id, in few requests. Raises `StoreError`."""
+        for page in _pages(versions):
+            # By itself each tells what is the matter with it.
+            for key, version_id in self._refused(zone, page) if len(page) > 1 else page:
+                self.delete_version(zone, key, version_id)
+
+    def _refused(self, zone: str, page: _Versions) -> _Versions:
+        """Delete versions in one request; those that the store did not delete."""
+        named: Any = [{"Key": key, "VersionId": version_id} for key, version_id in page]
+        reply = patiently(
+            lambda: self._s3.delete_objects(Bucket=self._bucket(zone), Delete={"Objects": named, "Quiet": True}),
+            f"delete {len(page)} versions of {zone}",
+        )
+        left = {(entry.get("Key"), entry.get("VersionId")) for entry in reply.get("Errors", [])}
+        return tuple(version for version in page if version in left)
+
     def delete(self, zone: str, key: str) -> None:
         """Delete a key; in a versioned bucket this puts a marker on top of it. Raises `StoreError`."""
         with suppress(NotFound):
@@ -278,3 +301,9 @@ def _newest_first(page: Any) -> Iterator[VersionInfo]:
             entry["LastModified"],
             is_marker,
         )
+
+
+def _pages(versions: Iterable[tuple[str, str]]) -> Iterator[_Versions]:
+    rest = iter(versions)
+    while page := tuple(islice(rest, DELETED_AT_ONCE_MAX)):
+        yield page

@@ -190,7 +190,9 @@ def _is_doubled(usual: Sequence[Sequence[str]], style: Style) -> bool:
     if len(style.delimiter) > 1 or width < 3 or width % 2 == 0:
         return False
     filled = [count for row in usual if (count := sum(map(bool, row[1::2])))]
-    return not filled or (len(filled) <= _DAMAGED_SHARE_MAX * len(usual) and 2 * max(filled) <= width // 2)
+    # The first row may be that of the names, which would be of single columns.
+    most = width // 2 - any(usual[0][1::2])
+    return not filled or (len(filled) <= _DAMAGED_SHARE_MAX * len(usual) and 2 * max(filled) <= most)
 
 
 def _usual_share(reading: Reading) -> float:

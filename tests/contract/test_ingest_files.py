@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from catalog.errors import StoreError
 from catalog.ledger import Fate
 from catalog.objects import Endpoint
 from catalog.zones import Zone, dataset_of
+from ingestion import absorb
 from ingestion.columns import LAKE_COLUMNS
 from tests.faults.bench import Bench
 from tests.faults.checks import UNREADABLE, check_once, readable
@@ -89,6 +91,36 @@ def test_many_small_files_make_one_data_file_and_one_commit(fast_endpoint: Endpo
     assert bench.landing() == []
     expected = [str(number) for number in range(SMALL_FILES) if number != 7]
     assert sorted(bench.rows("a")["id"]) == sorted([*expected, "corrected"])
+
+
+def _mixed(number: int) -> bytes:
+    """Small files of all kinds: plain, with another column, of which a part is bad, unreadable, empty."""
+    if number % 7 == 3:
+        return readable(number) + b'9,"never closed\n'
+    if number % 11 == 5:
+        return UNREADABLE[number % len(UNREADABLE)]
+    if number in {20, 31}:
+        return f"id,note,extra{number}\n{number},n,x\n".encode()
+    return readable(number, number + 1000)
+
+
+def test_small_files_that_are_read_two_at_a_time_are_read_as_one_by_one(
+    fast_endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns that come on the way, bad files and corrections in one batch: nothing depends on who reads which."""
+    found, bench = [], Bench(fast_endpoint)
+    for dataset, many in (("two", 2), ("one", 1000)):
+        monkeypatch.setattr(absorb, "MANY", many)
+        for number in range(40):
+            bench.drop(f"{dataset}/{number:02}.csv", _mixed(number))
+        bench.drop(f"{dataset}/13.csv", readable(5000))
+        bench.drop(f"{dataset}/large.csv", b"id,note\n" + b"".join(b"%d,a note\n" % row for row in range(100_000)))
+        bench.ingest()
+        assert bench.landing() == []
+        rows = bench.rows(dataset).drop("_batch", "_ingested_at").with_columns(pl.col("_file").str.slice(4))
+        told = [(entry.file[4:], entry.fate, entry.rows, entry.reason) for entry in bench.ledger(dataset)]
+        found.append((rows.rows(), rows.columns, told))
+    assert found[0] == found[1]
 
 
 def test_files_at_the_root_belong_to_the_dataset_that_their_names_tell(fast_endpoint: Endpoint) -> None:

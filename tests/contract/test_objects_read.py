@@ -144,6 +144,18 @@ class TestRead:
             direct.put_file(Zone.BRONZE, "key", tmp_path / "missing")
 
 
+class TestDelete:
+    def test_many_versions_go_and_others_stay(self, direct: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that are named and no newer ones, whatever their keys look like; what is gone already is no error."""
+        monkeypatch.setattr(store, "DELETED_AT_ONCE_MAX", 5)
+        old = [(key, direct.put(Zone.LANDING, key, b"old") or "") for key in ODD_KEYS]
+        new = {(key, direct.put(Zone.LANDING, key, b"new") or "") for key in ODD_KEYS}
+        before = {(found.key, found.version_id) for found in direct.list_versions(Zone.LANDING)}
+        direct.delete_versions(Zone.LANDING, [*old, ("gone", old[0][1]), *old[:2]])
+        assert {(found.key, found.version_id) for found in direct.list_versions(Zone.LANDING)} == before - {*old}
+        assert len(before - {*old}) == len(new)
+
+
 class TestList:
     def test_more_than_a_page(self, stores: Stores) -> None:
         """1,004 keys come in their order, also those after a given one; so do versions where a page ends in a key's."""

@@ -70,6 +70,26 @@ def assert_next_file_is_read_by_another_worker(parser: Parser, folder: Path, bef
     assert started_worker(parser, folder) != before
 
 
+def test_what_was_begun_is_the_answer_to_the_same_request_alone(parser: Parser, tmp_path: Path) -> None:
+    """To another one it is not, and nothing is left of it; a worker that ended meanwhile costs nothing."""
+    pid = started_worker(parser, tmp_path)
+    begun = replace(request(tmp_path), out=tmp_path / "begun")
+    parser.begin(begun)
+    assert isinstance(parser.parse(begun), Parsed)
+    parser.begin(begun)
+    other = replace(begun, out=tmp_path / "other", tables={"": pl.Schema({"b": pl.String, "a": pl.String})})
+    made = parser.parse(other)
+    assert isinstance(made, Parsed)
+    assert list(made.parts[0].schema) == ["b", "a"]
+    assert not begun.out.exists()
+    parser.begin(begun)
+    os.kill(pid, signal.SIGKILL)
+    assert isinstance(parser.parse(begun), Parsed)
+    assert parser.worker_pid != pid
+    parser.begin(replace(begun, path=tmp_path / "nowhere"))
+    assert isinstance(parser.parse(begun), Parsed)
+
+
 def test_the_worker_knows_no_key_of_its_parent(parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "s3cr3t-0f-the-parent"
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "LAKE_STORE_SECRET_KEY", "WEED_JWT_SIGNING_KEY", "HOME"):
