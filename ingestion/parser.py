@@ -83,10 +83,10 @@ class Parser:
     def begin(self, request: ParseRequest) -> None:
         """Let the worker read a file that is likely to be asked for next, and do not wait: `parse` takes the answer.
 
-        What goes wrong is for `parse` to find, which then reads the file as if this had not been called.
+        Where there is no worker to do it yet, one is started, and `parse` reads the file.
         """
         self._forget()
-        if self._worker is None or not self._worker.is_ready:
+        if self._worker is None or not (self._worker.is_ready and self._is_fit(self._worker)):
             self.warm_up()
             return
         with suppress(Unasked):
@@ -162,7 +162,9 @@ class Parser:
 
     def _attempt(self, request: ParseRequest) -> Parsed | Rejected:
         """Ask once; raises `Stopped`, `MachineError`."""
-        values = self._answer_begun(request) or self._ask(parse_request_json(request))
+        values = self._answer_begun(request)
+        if values is None:
+            values = self._ask(parse_request_json(request))
         try:
             outcome = reply(values)
             if isinstance(outcome, Parsed):
@@ -203,17 +205,19 @@ class Parser:
         )
 
     def _answer_begun(self, request: ParseRequest | None) -> dict[str, Any] | None:
-        """The answer to this request, if it is what was begun and the worker lives; nothing is left of another one."""
+        """The answer to this request, if it is what was begun; nothing is left of another one. Raises `Stopped`."""
         begun, self._begun = self._begun, None
         if begun is None or self._worker is None:
             return None
-        values = None
         try:
             values = self._worker.receive(self._limits.seconds_max)
         except Stopped:
             self._end(0)
-        if begun == request and values is not None:
-            return values
+            if begun == request:
+                raise
+        else:
+            if begun == request:
+                return values
         shutil.rmtree(begun.out, ignore_errors=True)
         return None
 
@@ -243,7 +247,7 @@ class Parser:
     def _ready_worker(self) -> Worker:
         """The running worker, or a new one: in the place of one that ended since, or that still holds much memory."""
         worker = self._worker
-        if worker is None or worker.resident_bytes() not in range(1, self._limits.memory_bytes // 2):
+        if worker is None or not self._is_fit(worker):
             self.close()
             worker = self._start()
         try:
@@ -251,6 +255,9 @@ class Parser:
         except (OSError, Stopped) as why:
             raise Unasked(f"{why}{last_words(self._scratch)}") from None
         return worker
+
+    def _is_fit(self, worker: Worker) -> bool:
+        return worker.resident_bytes() in range(1, self._limits.memory_bytes // 2)
 
     def _start(self) -> Worker:
         try:

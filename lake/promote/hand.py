@@ -53,6 +53,7 @@ class Hand:
         self._tell = tell
         self._words: deque[str] = deque(maxlen=20)
         self._task: _Task | None = None
+        self.has_worked = False
 
     @property
     def is_idle(self) -> bool:
@@ -92,6 +93,7 @@ class Hand:
     def begin(self, request: Mapping[str, Any], table: TableName | None, memory_gb: float, seconds_max: float) -> None:
         """Give it a request; of one for a ``table`` is told how it goes, and what it says."""
         self._task = _Task(table, memory_gb, seconds_max, time.monotonic())
+        self.has_worked = True
         self._words.clear()
         self._process.send({**request, "memory_gb": memory_gb})
         if table is not None:

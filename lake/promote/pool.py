@@ -117,7 +117,8 @@ class Pool:
             if hand.is_idle and error is None:
                 hand.dismiss()
         for hand in self._hands:
-            hand.end(patiently=hand.is_idle and error is None)
+            # One that was only warmed up has nothing to put in order.
+            hand.end(patiently=hand.is_idle and hand.has_worked and error is None)
         self._selector.close()
 
     def warm_up(self) -> None:

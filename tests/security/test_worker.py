@@ -71,7 +71,7 @@ def assert_next_file_is_read_by_another_worker(parser: Parser, folder: Path, bef
 
 
 def test_what_was_begun_is_the_answer_to_the_same_request_alone(parser: Parser, tmp_path: Path) -> None:
-    """To another one it is not, and nothing is left of it; a worker that ended meanwhile costs nothing."""
+    """To another one it is not, and nothing is left of it; one that ended its worker is refused."""
     pid = started_worker(parser, tmp_path)
     begun = replace(request(tmp_path), out=tmp_path / "begun")
     parser.begin(begun)
@@ -82,12 +82,15 @@ def test_what_was_begun_is_the_answer_to_the_same_request_alone(parser: Parser, 
     assert isinstance(made, Parsed)
     assert list(made.parts[0].schema) == ["b", "a"]
     assert not begun.out.exists()
-    parser.begin(begun)
-    os.kill(pid, signal.SIGKILL)
-    assert isinstance(parser.parse(begun), Parsed)
-    assert parser.worker_pid != pid
     parser.begin(replace(begun, path=tmp_path / "nowhere"))
     assert isinstance(parser.parse(begun), Parsed)
+    os.kill(pid, signal.SIGSTOP)
+    parser.begin(begun)
+    os.kill(pid, signal.SIGKILL)
+    assert parser.parse(begun) == Rejected("worker", "the parser was stopped: it ended with SIGKILL", None)
+    parser.begin(begun)
+    assert isinstance(parser.parse(begun), Parsed)
+    assert parser.worker_pid != pid
 
 
 def test_the_worker_knows_no_key_of_its_parent(parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
