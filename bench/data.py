@@ -1,24 +1,41 @@
 """The data: TPC-H by tpchgen-cli, cut in two for what is new, and many small files. Made once, kept in a folder."""
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-TABLES = ("customer", "lineitem", "orders")
+TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 SHARE = 100
 """One order in so many is new."""
 
 
-def tpch(folder: Path, scale: float) -> Path:
-    """A folder with TPC-H's tables as CSV files, one each; made where it is not there. Raises `RuntimeError`."""
+def tpch(folder: Path, scale: float, tables: Sequence[str] = TABLES) -> Path:
+    """A folder with TPC-H's tables as CSV files, one each; those are made that are not there. Raises `RuntimeError`."""
     made = folder / f"tpch-{scale:g}"
-    if not (made / "done").exists():
-        made.mkdir(parents=True, exist_ok=True)
-        command = [str(Path(sys.executable).parent / "tpchgen-cli"), "csv", "-s", f"{scale:g}"]
-        subprocess.run([*command, "--tables", ",".join(TABLES), "--output-dir", str(made)], check=True)
-        (made / "done").touch()
+    done = made / "done"
+    if not done.exists():
+        # What is there may be the half of a file.
+        shutil.rmtree(made, ignore_errors=True)
+    missing = [table for table in tables if not (made / f"{table}.csv").exists()]
+    if missing:
+        part = made / "part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _generate(part, scale, missing)
+        for table in missing:
+            (part / f"{table}.csv").rename(made / f"{table}.csv")
+        part.rmdir()
+        done.touch()
     return made
+
+
+def _generate(folder: Path, scale: float, tables: Sequence[str]) -> None:
+    command = [str(Path(sys.executable).parent / "tpchgen-cli"), "csv", "-s", f"{scale:g}"]
+    told = subprocess.run([*command, "--tables", ",".join(tables), "--output-dir", str(folder)], check=False)
+    if told.returncode:
+        raise RuntimeError(f"tpchgen-cli ended with {told.returncode}")
 
 
 def divided(lineitem: Path, folder: Path, *, newest: bool) -> tuple[Path, Path]:
