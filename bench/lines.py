@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.data import divided, small_files, tpch
+from bench.data import TABLES, divided, small_files, tpch
 from bench.measured import Measured, measured
 from bench.site import Site
 
@@ -29,7 +29,12 @@ class Scale:
     @property
     def lineitem(self) -> Path:
         """TPC-H's line items."""
-        return tpch(self.folder, self.factor) / "lineitem.csv"
+        return self.tpch("lineitem")[0]
+
+    def tpch(self, *tables: str) -> list[Path]:
+        """TPC-H's tables, a file each."""
+        made = tpch(self.folder, self.factor, tables)
+        return [made / f"{table}.csv" for table in tables]
 
     def divided(self, *, newest: bool) -> tuple[Path, Path]:
         """Most line items, and those of one order in a hundred."""
@@ -149,14 +154,22 @@ def small(site: Site, scale: Scale) -> Round:
     return Round(ours, bare.seconds)
 
 
+def _asked(site: Site, module: str, *arguments: str) -> tuple[Measured, dict[str, float]]:
+    """A module's process in the project, and the seconds that it told; memory is that of all whom it asks."""
+    asked = measured([sys.executable, "-m", module, *arguments], site.folder, site.environment)
+    return asked, json.loads(asked.said)
+
+
+def _silver_of(site: Site, scale: Scale, *tables: str) -> None:
+    """TPC-H's tables in silver."""
+    for file in scale.tpch(*tables):
+        site.drop([file], file.stem)
+    site.lake("run", *(f"silver.{table}" for table in tables))
+
+
 def _queries(site: Site, scale: Scale, ours: str, other: str) -> Round:
-    """Memory is that of all who are asked, in one process."""
-    site.drop([scale.lineitem], "lineitem")
-    for name in ("orders", "customer"):
-        site.drop([scale.lineitem.with_name(f"{name}.csv")], name)
-    site.lake("run", "silver.lineitem", "silver.orders", "silver.customer")
-    asked = measured([sys.executable, "-m", "bench.queries"], site.folder, site.environment)
-    told = json.loads(asked.said)
+    _silver_of(site, scale, "lineitem", "orders", "customer")
+    asked, told = _asked(site, "bench.queries")
     return Round(replace(asked, seconds=told[ours]), told[other])
 
 
@@ -170,10 +183,16 @@ def queries_first(site: Site, scale: Scale) -> Round:
     return _queries(site, scale, "first", "polars")
 
 
+def every_query(site: Site, scale: Scale) -> Round:
+    """All 22 queries of TPC-H, the second time in one process, against DuckDB over local files."""
+    _silver_of(site, scale, *TABLES)
+    asked, told = _asked(site, "bench.tpch", *(["published"] if scale.factor == 1 else []))
+    return Round(replace(asked, seconds=told["second"]), told["duckdb"])
+
+
 def _commits(site: Site, scale: Scale, what: str) -> Round:
     """Opening after many commits, against after one; memory is that of the whole measurement."""
-    asked = measured([sys.executable, "-m", "bench.commits", what, str(scale.commits)], site.folder, site.environment)
-    told = json.loads(asked.said)
+    asked, told = _asked(site, "bench.commits", what, str(scale.commits))
     return Round(replace(asked, seconds=told["many"]), told["fresh"])
 
 
@@ -210,4 +229,5 @@ LINES = {
     "catalog_commits": Line("a catalog after 1,000 commits, against a fresh one", 1.5, catalog_commits),
     "queries": Line("Q1, Q3, Q6, Q18 again, against DuckDB on local files", 1.2, queries),
     "queries_first": Line("Q1, Q3, Q6 the first time, against Polars' SQL on the store", 1.2, queries_first),
+    "tpch": Line("TPC-H's 22 queries again, as published, against DuckDB on local files", 1.2, every_query),
 }

@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -52,10 +52,10 @@ def seconds_of(run: Callable[[str], object], tables: Mapping[str, str], names: S
     return time.perf_counter() - began
 
 
-def _copied(here: lake.View, folder: Path) -> dict[str, str]:
-    """The tables' files on the local disk, as DuckDB names them."""
+def copied(here: lake.View, folder: Path, tables: Iterable[str]) -> dict[str, str]:
+    """The files of tables of silver on the local disk, as DuckDB names them."""
     found = {}
-    for table in TABLES:
+    for table in tables:
         snapshot = here.snapshot(f"silver.{table}")
         paths = [folder / file.path for file in snapshot.files]
         for path in paths:
@@ -74,7 +74,7 @@ def main() -> None:
     names = {table: table for table in TABLES}
     told["polars"] = seconds_of(lambda sql: frames.execute(sql).collect(engine="streaming"), names, few)
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
-        files = _copied(here, Path(folder))
+        files = copied(here, Path(folder), TABLES)
         for name, sql in QUERIES.items():
             ours = here.query(sql.format_map(silver)).collect().rows()
             if repr(ours) != repr(connection.sql(sql.format_map(files)).fetchall()):

@@ -4,12 +4,15 @@ import json
 import os
 import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bench import tpch
 from bench.__main__ import row, summary
-from bench.data import divided
+from bench.data import TABLES, divided
+from bench.data import tpch as generated
 from bench.lines import LINES, Round
 from bench.measured import Measured, measured
 from bench.plot import plot
@@ -67,6 +70,55 @@ def test_line_items_are_cut_in_two(tmp_path: Path, newest: bool) -> None:
     assert sorted(old + new) == sorted(line.strip() for line in lines)
     assert 0.008 < len(new) / len(lines) < 0.012
     assert not {line.split(",")[0] for line in old} & {line.split(",")[0] for line in new}
+
+
+def test_a_table_that_is_missing_is_made_and_what_is_there_stays(tmp_path: Path) -> None:
+    folder = generated(tmp_path, 0.001, ["nation"])
+    (folder / "nation.csv").write_text("kept")
+    assert generated(tmp_path, 0.001) == folder
+    assert {path.name for path in folder.iterdir()} == {"done", *(f"{table}.csv" for table in TABLES)}
+    assert (folder / "nation.csv").read_text() == "kept"
+
+
+def test_what_was_left_half_made_is_made_again(tmp_path: Path) -> None:
+    folder = generated(tmp_path, 0.001, ["nation"])
+    whole = (folder / "nation.csv").read_text()
+    (folder / "done").unlink()
+    (folder / "nation.csv").write_text(whole[:100])
+    generated(tmp_path, 0.001, ["nation"])
+    assert (folder / "nation.csv").read_text() == whole
+
+
+def test_every_query_of_tpch_has_a_published_answer() -> None:
+    published = json.loads(tpch.ANSWERS.read_text())["answers"]
+    assert list(published) == list(tpch.QUERIES) == [f"q{number:02d}" for number in range(1, 23)]
+
+
+def test_only_the_published_answer_passes() -> None:
+    columns, rows = (
+        ["cntrycode", "numcust", "totacctbal"],
+        [
+            ("13", 888, 6737713.99),
+            ("17", 861, 6460573.72),
+            ("18", 964, 7236687.40),
+            ("23", 892, 6701457.95),
+            ("29", 948, 7158866.63),
+            ("30", 909, 6808436.13),
+            ("31", 922, 6806670.18),
+        ],
+    )
+    tpch.require_published("q22", columns, rows)
+    for wrong in (rows[:-1], rows[::-1], [*rows[:-1], ("31", 922, 6806670.19)], []):
+        with pytest.raises(RuntimeError, match="q22"):
+            tpch.require_published("q22", columns, wrong)
+
+
+def test_a_row_that_duckdb_does_not_have_is_told() -> None:
+    tpch.require_same("q01", [(1, 2.0), (3, None)], [(3, None), (1, Decimal("2.00"))])
+    with pytest.raises(RuntimeError, match=r"3\|4"):
+        tpch.require_same("q01", [(3, 4)], [(3, 5)])
+    with pytest.raises(RuntimeError, match="1 rows of the lake and 2"):
+        tpch.require_same("q01", [(3, 4)], [(3, 4), (3, 4)])
 
 
 def test_the_figures_are_drawn(tmp_path: Path) -> None:
