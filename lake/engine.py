@@ -115,6 +115,8 @@ def connect(folder: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
         connection.execute("set enable_progress_bar = false")
     # Without this, a name that is no table could be a Python variable of whoever calls.
     connection.execute("set python_enable_replacements = false")
+    # What is read of files stays in the system's cache, and is not held here a second time.
+    connection.execute("set enable_external_file_cache = false")
     connection.execute("set autoinstall_known_extensions = false; set autoload_known_extensions = false")
     connection.execute(f"set allowed_directories = [{quote_text(f'{folder}/')}]")
     connection.execute("set enable_external_access = false; set lock_configuration = true")
@@ -144,6 +146,11 @@ def show_table(
         f"create or replace view {name.zone}.{quote_name(name.name)} as select {columns} "  # noqa: S608
         f"from read_parquet([{listed}], union_by_name = {by_name}, hive_partitioning = false)"
     )
+
+
+def hide_table(connection: duckdb.DuckDBPyConnection, name: TableName) -> None:
+    """Take back what `show_table` did."""
+    connection.execute(f"drop view {name.zone}.{quote_name(name.name)}")
 
 
 class Answer:

@@ -85,9 +85,12 @@ class FileCache:
         self._leases = folder / "leases"
 
     @contextmanager
-    def lease(self, objects: ObjectStore) -> Iterator[Lease]:
-        """A lease for one query or run. The bound is enforced when it ends, so that one query may need more."""
-        with held_folder(self._leases) as held:
+    def lease(self, objects: ObjectStore, folder: Path | None = None) -> Iterator[Lease]:
+        """A lease for one query or run, in a new folder or in one that is the caller's, which is emptied at the end.
+
+        The bound is enforced when it ends, so that one query may need more.
+        """
+        with held_folder(self._leases) if folder is None else _emptied(folder) as held:
             try:
                 yield Lease(held, self.folder, objects)
             finally:
@@ -100,6 +103,17 @@ class FileCache:
         for stat, path in sorted(files, key=lambda pair: pair[0].st_mtime_ns, reverse=True):
             kept_bytes += stat.st_size
             if kept_bytes > self.size_bytes_max:
+                path.unlink()
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """A folder, without files at the end."""
+    try:
+        yield folder
+    finally:
+        for path in folder.iterdir():
+            if not path.is_dir():
                 path.unlink()
 
 

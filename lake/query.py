@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from catalog.errors import NotFound, UsageError
 from catalog.zones import TableName
-from lake.engine import Answer, Statement, connect, parse, refused, show_table
+from lake.engine import Answer, Statement, hide_table, parse, refused, show_table
 from lake.filecache import FileCache
 from lake.published import Published
+from lake.session import session
 from lake.settings import Settings
 
 _MISSING = re.compile(r'Table with name "?(.+?)"? does not exist')
@@ -103,13 +104,14 @@ def _copy(source: Path, target: Path, narrow: Sequence[str]) -> int:
 @contextmanager
 def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[Answer, Path]]:
     """A query's answer, and a folder of its own for what it needs on disk; both are gone afterwards."""
-    statement = parse(sql)
+    statement, cache = parse(sql), cache_of(settings)
     snapshots = [view.snapshot(str(name)) for name in statement.tables if str(name) in view.commit.tables]
     with (
-        cache_of(settings).lease(view.objects) as lease,
-        closing(connect(lease.folder, settings.memory_gb)) as connection,
+        session(cache.folder / "sessions", settings.memory_gb) as here,
+        cache.lease(view.objects, here.folder) as lease,
         _explained(view, statement),
     ):
+        connection = here.connection
         if statement.is_bound_first and not all(map(lease.is_cached, snapshots)):
             # Over empty tables, so that a slip of the pen is told before anything large is fetched.
             for snapshot in snapshots:
@@ -118,6 +120,8 @@ def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[A
         for snapshot in snapshots:
             show_table(connection, snapshot.name, snapshot.schema, lease.files(snapshot), lease.folder)
         yield Answer(connection.sql(statement.sql)), lease.folder
+        for snapshot in snapshots:
+            hide_table(connection, snapshot.name)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ from catalog.errors import NotFound, UsageError
 from catalog.objects import Endpoint
 from lake import Lake
 from lake.query import save_query, stream_query
+from lake.session import IDLE_MAX
 from tests.support.projects import project_on, variables
 from tests.support.published import commit, publish
 from tests.support.stores import ROOT, Stores, lake_on
@@ -350,9 +351,9 @@ def test_a_query_that_fails_half_way_is_an_error(lake: Lake) -> None:
         list(frames)
 
 
-def leases(lake: Lake) -> Iterator[Path]:
-    """The leases on cached files that are there now."""
-    return (lake.settings.state / "cache" / "leases").iterdir()
+def kept(lake: Lake) -> list[Path]:
+    """What queries have on the local disk now, but for files of the cache."""
+    return [path for path in (lake.settings.state / "cache" / "sessions").rglob("*") if path.suffix == ".parquet"]
 
 
 def test_a_stream_that_is_closed_leaves_nothing(lake: Lake) -> None:
@@ -360,15 +361,43 @@ def test_a_stream_that_is_closed_leaves_nothing(lake: Lake) -> None:
     frames = stream_query(lake.at(), lake.settings, "select i from silver.flights, range(1000000) t(i)")
     next(frames)
     assert next(frames).height > 0
-    assert len(list(leases(lake))) == 2
+    assert len(kept(lake)) == 1
     frames.close()
-    assert list(leases(lake)) == []
+    assert kept(lake) == []
+
+
+def test_queries_that_follow_each_other_share_a_database_and_no_rows(fast_endpoint: Endpoint, tmp_path: Path) -> None:
+    """A table of another commit, a mistake and a query in between change nothing."""
+    made = project_on(fast_endpoint, tmp_path / "lake")
+    publish(made, silver__n=pl.DataFrame({"n": [1, 2]}))
+    older, total = made.at(), "select sum(n) from silver.n"
+    assert older.query(total).collect().item() == 3
+    databases = folders(made)
+    publish(made, silver__n=pl.DataFrame({"n": [4, 5]}), silver__m=pl.DataFrame({"m": [6]}))
+    assert made.query(total).collect().item() == 9
+    assert older.query(total).collect().item() == 3
+    assert folders(made) == databases
+    with pytest.raises(NotFound):
+        older.query("select m from silver.m")
+    with pytest.raises(UsageError):
+        made.query("select nonsense from silver.n")
+    with ThreadPoolExecutor(4) as pool:
+        sums = pool.map(lambda k: made.query(f"select {k} * sum(n) from silver.n").collect().item(), range(20))
+        assert list(sums) == [9 * k for k in range(20)]
+    assert kept(made) == []
+    assert len(folders(made)) <= IDLE_MAX
+
+
+def folders(made: Lake) -> list[Path]:
+    """The folders of the databases that there are."""
+    return [path for path in (made.settings.state / "cache" / "sessions").iterdir() if path.is_dir()]
 
 
 MEASURE = """
 import re, sys
 from pathlib import Path
 from lake.query import save_query, stream_query
+from lake.session import IDLE_MAX
 from lake.reading import open_lake
 lake = open_lake()
 sql = "select i::hugeint as total, repeat('x', 400) || i as text from range(3000000) t(i)"

@@ -169,7 +169,7 @@ def test_a_reader_that_stops_is_no_error(lake: Lake, store: Endpoint) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 0
-    assert list((lake.settings.state / "cache" / "leases").iterdir()) == []
+    assert list((lake.settings.state / "cache" / "sessions").iterdir()) == []
 
 
 def test_the_quarantine_is_listed(fast_endpoint: Endpoint, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Databases that answer one query after the other: to make one, and to end it, takes as long as a small query.
+
+Each is one query's alone while that runs, and reaches one folder, which is its own for as long as it lives.
+"""
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from lake.engine import connect
+from lake.scratch import held_folder
+
+IDLE_MAX = 2
+"""So many wait for the next query, each with a few megabytes."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A database, and the folder that it reaches, where it also spills."""
+
+    folder: Path
+    connection: duckdb.DuckDBPyConnection
+    kind: tuple[Path, float]
+    _ends: ExitStack = field(repr=False)
+
+    def end(self) -> None:
+        """Close the database and remove its folder."""
+        self._ends.close()
+
+
+_idle: list[Session] = []
+
+
+@contextmanager
+def session(root: Path, memory_gb: float) -> Iterator[Session]:
+    """A database with so much memory, in a folder of its own below ``root``; what a query leaves in either must go.
+
+    One that met an error is not used again.
+    """
+    kind = (root, memory_gb)
+    taken = _taken(kind) or _made(kind)
+    with ExitStack() as undo:
+        undo.callback(taken.end)
+        yield taken
+        if len(_idle) < IDLE_MAX:
+            undo.pop_all()
+            _idle.append(taken)
+
+
+def _taken(kind: tuple[Path, float]) -> Session | None:
+    """One that waits, if its folder is still there: whoever removes a project's cache removes it, too."""
+    for waiting in list(_idle):
+        with suppress(ValueError):
+            _idle.remove(waiting)
+            if waiting.kind == kind and waiting.folder.is_dir():
+                return waiting
+            waiting.end()
+    return None
+
+
+def _made(kind: tuple[Path, float]) -> Session:
+    root, memory_gb = kind
+    with ExitStack() as ends:
+        folder = ends.enter_context(held_folder(root))
+        connection = ends.enter_context(closing(connect(folder, memory_gb)))
+        return Session(folder, connection, kind, ends.pop_all())
+
+
+def _end_all() -> None:
+    while _idle:
+        _idle.pop().end()
+
+
+atexit.register(_end_all)
+# A child has none of the parent's threads, and without these a database does not answer.
+os.register_at_fork(after_in_child=_idle.clear)
