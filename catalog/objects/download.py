@@ -85,7 +85,11 @@ def _get(s3: "S3Client", bucket: str, key: str, what: str, file: int, start: int
             raise
         at = start
         for chunk in reply["Body"].iter_chunks(_CHUNK_BYTES):
-            at += os.pwrite(file, chunk, at)
+            rest = memoryview(chunk)
+            while rest:
+                # A disk that is nearly full takes a part; what it says to the rest tells why.
+                written = os.pwrite(file, rest, at)
+                rest, at = rest[written:], at + written
         if at - start != reply["ContentLength"]:
             raise Refusal(0, "IncompleteBody")
         total = reply.get("ContentRange", "").rpartition("/")[2]
