@@ -4,11 +4,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 SHARE = 100
 """One order in so many is new."""
+EVERY = 10
+"""One line in so many comes twice."""
+APART = 3_000_000
+"""So many lines lie between a line and its duplicate, where the file is long enough."""
 
 
 def tpch(folder: Path, scale: float, tables: Sequence[str] = TABLES) -> Path:
@@ -63,6 +68,32 @@ def _last_order(lineitem: Path) -> int:
     with lineitem.open("rb") as file:
         file.seek(-4096, 2)
         return int(file.read().splitlines()[-1].split(b",")[0])
+
+
+def with_duplicates(lineitem: Path, apart: int = APART) -> Path:
+    """The line items with every tenth line once more, ``apart`` lines later, or at the end where no more come."""
+    made = lineitem.with_name(f"{lineitem.stem}-duplicates.csv")
+    if made.exists():
+        return made
+    part = made.with_suffix(".part")
+    # A second reader lags behind the first, so that no line is kept in memory.
+    with lineitem.open("rb") as lines, lineitem.open("rb") as behind, part.open("wb") as target:
+        target.write(next(lines))
+        next(behind)
+        again = islice(behind, 0, None, EVERY)
+        for number, line in enumerate(lines, start=-apart):
+            target.write(line)
+            if number >= 0 and number % EVERY == 0:
+                target.write(next(again))
+        target.writelines(again)
+    part.rename(made)
+    return made
+
+
+def count_rows(lineitem: Path) -> int:
+    """The lines of a CSV file below its header, none of which has a newline in a value."""
+    with lineitem.open("rb") as file:
+        return sum(piece.count(b"\n") for piece in iter(lambda: file.read(2**20), b"")) - 1
 
 
 def small_files(folder: Path, count: int) -> Path:

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.data import TABLES, divided, small_files, tpch
+from bench.data import TABLES, count_rows, divided, small_files, tpch, with_duplicates
 from bench.measured import Measured, measured
 from bench.site import Site
+from lake.reading import open_lake
 
 IDLE_SECONDS_MAX = 2.0
 ALL_ZONES = ("run", "silver.lineitem", "gold.pricing")
@@ -213,6 +214,19 @@ def tenfold(site: Site, scale: Scale) -> Round:
     return Round(site.lake(*ALL_ZONES), None)
 
 
+def tenfold_duplicates(site: Site, scale: Scale) -> Round:
+    """Ten times the data with a tenth of its lines twice, to a table of silver that the lake makes by itself."""
+    shutil.rmtree(site.folder / "jobs")
+    big = replace(scale, factor=scale.factor * 10)
+    site.drop([with_duplicates(big.lineitem)], "lineitem")
+    taken = site.lake("run")
+    rows = open_lake(site.folder, site.environment).at().snapshot("silver.lineitem").rows
+    wanted = count_rows(big.lineitem)
+    if rows != wanted:
+        raise RuntimeError(f"silver.lineitem: {rows:,} rows, {wanted:,} without the duplicates")
+    return Round(taken, None)
+
+
 LINES = {
     "bronze": Line("SF1 line items, landing to bronze", 1.0, bronze, 900_000_000),
     "silver": Line("bronze to silver, against unique", 0.5, silver, 1_300_000_000),
@@ -225,6 +239,9 @@ LINES = {
     "idle": Line("100 tables, nothing new, against 2 s", 1.0, idle),
     "small_files": Line("10,000 files of 1 kB, against a bare loop", 1 / 0.6, small),
     "sf10": Line("ten times as much, landing to gold: its memory", 1.0, tenfold, 2_500_000_000),
+    "sf10_duplicates": Line(
+        "ten times as much with duplicates, landing to silver: its memory", 1.0, tenfold_duplicates, 2_500_000_000
+    ),
     "many_commits": Line("a table after 1,000 commits, against a fresh one", 1.5, many_commits),
     "catalog_commits": Line("a catalog after 1,000 commits, against a fresh one", 1.5, catalog_commits),
     "queries": Line("Q1, Q3, Q6, Q18 again, against DuckDB on local files", 1.2, queries),

@@ -11,7 +11,7 @@ import pytest
 
 from bench import tpch
 from bench.__main__ import row, summary
-from bench.data import TABLES, divided
+from bench.data import TABLES, count_rows, divided, with_duplicates
 from bench.data import tpch as generated
 from bench.lines import LINES, Round
 from bench.measured import Measured, measured
@@ -119,6 +119,23 @@ def test_a_row_that_duckdb_does_not_have_is_told() -> None:
         tpch.require_same("q01", [(3, 4)], [(3, 5)])
     with pytest.raises(RuntimeError, match="1 rows of the lake and 2"):
         tpch.require_same("q01", [(3, 4)], [(3, 4), (3, 4)])
+
+
+@pytest.mark.parametrize(("rows", "apart"), [(200, 50), (203, 50), (20, 50), (50, 50)])
+def test_every_tenth_line_comes_twice_and_far_from_itself(tmp_path: Path, rows: int, apart: int) -> None:
+    lines = [f"{number},x" for number in range(rows)]
+    (tmp_path / "lineitem.csv").write_text("\n".join(["l_orderkey,l_comment", *lines, ""]))
+    made = with_duplicates(tmp_path / "lineitem.csv", apart)
+    header, *found = made.read_text().splitlines()
+    assert header == "l_orderkey,l_comment"
+    assert sorted(found) == sorted(lines + lines[::10])
+    assert list(dict.fromkeys(found)) == lines
+    assert count_rows(made) == len(found)
+    assert with_duplicates(tmp_path / "lineitem.csv") == made
+    for line in lines[::10]:
+        first, second = (place for place, each in enumerate(found) if each == line)
+        new_between = len(set(found[first + 1 : second]) - set(found[:first]))
+        assert new_between == min(apart, rows - 1 - lines.index(line))
 
 
 def test_the_figures_are_drawn(tmp_path: Path) -> None:
