@@ -13,7 +13,7 @@ LAKE := $(BIN)/lake
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo ingest promote run notebook test check format faults dirty bench minio lock clean
+.PHONY: help setup up down status demo ingest promote run notebook test check format faults dirty bench curves minio lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET [STORE=seaweedfs|minio] [PROJECT=DIR]"; echo
@@ -80,8 +80,11 @@ faults: $(INSTALLED) minio ## Kill N runs at random points (make faults N=200 SE
 dirty: $(INSTALLED) ## Read N text files with known damage (make dirty N=10000 SEED=0): no record lost, doubled or altered
 	$(BIN)/python -m tests.dirty.campaign --examples $(N) --seed $(SEED)
 
-bench: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure against a script written by hand (make bench ONLY="bronze silver")
+bench: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure against a script written by hand (make bench ONLY="bronze silver"; make curves: how it grows)
 	$(BIN)/python -m bench --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small --rounds 1)
+
+curves: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure how the time grows with data, tables and files
+	$(BIN)/python -m bench.curves --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small)
 
 $(VENV)/.bench: $(INSTALLED) requirements/bench.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt

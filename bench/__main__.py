@@ -5,20 +5,14 @@ measured in full into ``bench/latest.json`` and ``bench/latest.svg``.
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.keep import LATEST, keep
 from bench.lines import LINES, Line, Round, Scale
-from bench.plot import plot
 from bench.site import ROOT, site
-
-LATEST = ROOT / "bench" / "latest.json"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,19 +31,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"{row(name, LINES[name], found[name])}\n")
         sys.stdout.flush()
     if not chosen.small:
-        _keep(chosen.server, found)
-
-
-def _keep(server: str, found: dict[str, dict[str, float]]) -> None:
-    """Put what was measured, with when and of which revision, into the latest figures, and draw them."""
-    latest = json.loads(LATEST.read_text()) if LATEST.exists() else {}
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    about = {"revision": git.stdout.strip(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "cores": os.cpu_count()}
-    latest[server] = latest.get(server, {}) | {name: figures | about for name, figures in found.items()}
-    LATEST.write_text(json.dumps(latest, indent=2) + "\n")
-    plot(latest, LATEST.with_suffix(".svg"))
+        keep(LATEST, chosen.server, found)
 
 
 def _chosen(arguments: Sequence[str]) -> argparse.Namespace:

@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import boto3
 import polars as pl
 
 from bench.measured import Measured, measured
+from catalog.zones import Zone
 from lake.reading import open_lake
 from lake.settings import FILE, Settings
 
@@ -59,6 +61,16 @@ class Site:
     def drop(self, files: Sequence[Path], dataset: str) -> None:
         """Files into landing, for the lake."""
         self.lake("drop", *map(str, files), "--into", dataset)
+
+    def land(self, files: Mapping[str, Path]) -> None:
+        """Many files into landing, for the lake, several at a time and by their keys."""
+        bucket = Settings.load(self.folder, self.environment).endpoint().bucket(Zone.LANDING)
+
+        def put(key: str) -> None:
+            self.s3.put_object(Bucket=bucket, Key=key, Body=files[key].read_bytes())
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(put, files))
 
     def upload(self, file: Path, key: str) -> None:
         """A file into landing, for the script."""

@@ -1,6 +1,5 @@
 """The measurement measures: processes together, medians in turns, data that is cut without a loss."""
 
-import json
 import os
 import re
 import sys
@@ -11,6 +10,8 @@ import pytest
 
 from bench import tpch
 from bench.__main__ import row, summary
+from bench.curves import Point, exponent
+from bench.curves import row as curve_row
 from bench.data import TABLES, count_rows, divided, with_duplicates
 from bench.data import tpch as generated
 from bench.lines import LINES, Round
@@ -138,7 +139,22 @@ def test_every_tenth_line_comes_twice_and_far_from_itself(tmp_path: Path, rows: 
         assert new_between == min(apart, rows - 1 - lines.index(line))
 
 
+def test_a_step_of_a_curve_is_worse_than_linear_where_it_takes_its_time() -> None:
+    before, even, steep, short = Point(10, 2.0, 0), Point(100, 20.0, 0), Point(100, 40.0, 0), Point(100, 1.0, 0)
+    assert exponent(before, even) == pytest.approx(1)
+    assert exponent(before, steep) == pytest.approx(1.301, abs=0.001)
+    assert exponent(before, short) < 0
+    assert "exponent" not in curve_row("files", "files", None, before)
+    assert "WORSE" not in curve_row("files", "files", before, even)
+    assert curve_row("files", "files", before, steep).endswith("exponent  1.30  WORSE THAN LINEAR")
+    assert "WORSE" not in curve_row("files", "files", Point(10, 0.01, 0), short)
+
+
 def test_the_figures_are_drawn(tmp_path: Path) -> None:
     latest = {"minio": {"bronze": {"ratio": 0.9}}, "seaweedfs": {"bronze": {"ratio": 1.1}, "idle": {"ratio": 0.5}}}
-    plot(json.loads(json.dumps(latest)), tmp_path / "latest.svg")
-    assert (tmp_path / "latest.svg").read_text().count("<path") > 10
+    points = [{"size": 10, "seconds": 1.0, "peak_bytes": 5}, {"size": 100, "seconds": 3.0, "peak_bytes": 5}]
+    curve = {"title": "small files", "unit": "files", "points": points}
+    plot(latest, {}, tmp_path / "bars.svg")
+    plot(latest, {"minio": {"files": curve, "data": curve}, "seaweedfs": {"files": curve}}, tmp_path / "latest.svg")
+    bars, both = ((tmp_path / name).read_text().count("<path") for name in ("bars.svg", "latest.svg"))
+    assert 10 < bars < both
