@@ -81,7 +81,7 @@ dirty: $(INSTALLED) ## Read N text files with known damage (make dirty N=10000 S
 	$(BIN)/python -m tests.dirty.campaign --examples $(N) --seed $(SEED)
 
 bench: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure against a script written by hand (make bench ONLY="bronze silver"; make curves: how it grows)
-	$(BIN)/python -m bench --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small --rounds 1)
+	$(BIN)/python -m bench --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small --rounds 1) $(if $(PEERS),--peers)
 
 curves: $(VENV)/.bench $(if $(filter minio,$(STORE)),minio) ## Measure how the time grows with data, tables and files
 	$(BIN)/python -m bench.curves --server $(STORE) $(addprefix --only ,$(ONLY)) $(if $(SMALL),--small)
@@ -98,6 +98,8 @@ lock: $(INSTALLED) ## Write the lock files again from pyproject.toml
 		--no-header --quiet --output-file requirements/lock.txt
 	$(BIN)/uv pip compile --group bench --constraint requirements/lock.txt --generate-hashes --universal \
 		--python-version 3.11 --no-header --no-annotate --quiet --output-file requirements/bench.txt
+	$(BIN)/uv pip compile --group peers --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-annotate --quiet --output-file requirements/peers.txt
 	grep '"uv==' pyproject.toml | tr -d ' ",' | $(BIN)/uv pip compile - --generate-hashes --universal \
 		--python-version 3.11 --no-header --no-annotate --quiet --output-file requirements/uv.txt
 

@@ -1,4 +1,4 @@
-"""Measure the lake against the script: ``python -m bench [--only LINE]... [--server minio] [--small]``.
+"""Measure the lake against the script: ``python -m bench [--only LINE]... [--server minio] [--peers]``.
 
 Rounds are played in turns, each on a new store; a line is the median of its rounds. Prints a table, and puts what was
 measured in full into ``bench/latest.json`` and ``bench/latest.svg``.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench import peers
 from bench.keep import LATEST, keep
 from bench.lines import LINES, Line, Round, Scale
 from bench.site import ROOT, site
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.flush()
     if not chosen.small:
         keep(LATEST, chosen.server, found)
+    if chosen.peers:
+        by_peers = peers.measure(scale, chosen.server, chosen.rounds)
+        if not chosen.small:
+            keep(LATEST, chosen.server, {"peers": by_peers})
 
 
 def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
@@ -40,6 +45,7 @@ def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--server", choices=("minio", "seaweedfs"), default="seaweedfs")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--small", action="store_true", help="a hundredth of the data, to see that it works")
+    parser.add_argument("--peers", action="store_true", help="what others take for bronze, too")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench", help="for data and stores")
     return parser.parse_args(arguments)
 

@@ -40,15 +40,16 @@ class Site:
 
     def require_same(self, table: str) -> None:
         """Raise `RuntimeError` where the lake's table and the script's do not have as many rows."""
-        zone, _, name = table.partition(".")
-        frame = pl.scan_delta(f"s3://script-lake/{zone}/{name}", storage_options=self._delta_options())
-        theirs = frame.select(pl.len()).collect().item()
+        theirs = self.script_rows(table)
         ours = open_lake(self.folder, self.environment).at().snapshot(table).rows
         if ours != theirs:
             raise RuntimeError(f"{table}: the lake has {ours:,} rows, the script {theirs:,}")
 
-    def _delta_options(self) -> dict[str, str]:
-        return {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
+    def script_rows(self, table: str) -> int:
+        """How many rows the script's table has."""
+        options = {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
+        frame = pl.scan_delta(f"s3://script-lake/{table.replace('.', '/')}", storage_options=options)
+        return int(frame.select(pl.len()).collect().item())
 
     def lake(self, *arguments: str) -> Measured:
         """One ``lake`` command in the project, measured."""

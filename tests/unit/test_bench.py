@@ -1,5 +1,6 @@
 """The measurement measures: processes together, medians in turns, data that is cut without a loss."""
 
+import json
 import os
 import re
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import tpch
+from bench import peers, tpch
 from bench.__main__ import row, summary
 from bench.curves import Point, exponent
 from bench.curves import row as curve_row
@@ -148,6 +149,23 @@ def test_a_step_of_a_curve_is_worse_than_linear_where_it_takes_its_time() -> Non
     assert "WORSE" not in curve_row("files", "files", before, even)
     assert curve_row("files", "files", before, steep).endswith("exponent  1.30  WORSE THAN LINEAR")
     assert "WORSE" not in curve_row("files", "files", Point(10, 0.01, 0), short)
+
+
+def test_a_peer_is_the_median_of_its_rounds_under_the_columns_of_the_lines() -> None:
+    found = peers.summary(Measured(seconds, peak) for seconds, peak in ((1.0, 5), (3.0, 9_000_000_000), (1.5, 7)))
+    assert found == {"seconds": 1.5, "peak_bytes": 9_000_000_000}
+    line = row("bronze", LINES["bronze"], {"ratio": 1.0, "seconds": 1.5, "other_seconds": 2.0, "peak_bytes": 9e9})
+    said = peers.row("bronze, by dlt", found)
+    assert [line.index(figure) for figure in ("1.50 s", "9.00 GB")] == [
+        said.index(figure) for figure in ("1.50 s", "9.00 GB")
+    ]
+
+
+def test_a_peer_that_cannot_be_imported_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(peers.MODULES, "dlt", ("json", "no_such_peer"))
+    assert peers.lacking(Path(sys.executable), "dlt") == "ModuleNotFoundError: No module named 'no_such_peer'"
+    monkeypatch.setitem(peers.MODULES, "dlt", ("json",))
+    assert not peers.lacking(Path(sys.executable), "dlt")
 
 
 def test_the_figures_are_drawn(tmp_path: Path) -> None:
