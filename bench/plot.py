@@ -19,11 +19,12 @@ def plot(latest: Mapping[str, Mapping[str, Any]], curves: Mapping[str, Mapping[s
     bars_inches = 0.6 * len(LINES) + 1
     figure = Figure(figsize=(12, bars_inches + CURVES_INCHES * bool(names)), layout="constrained")
     heights = (bars_inches, CURVES_INCHES) if names else (bars_inches,)
-    grid = figure.add_gridspec(len(heights), max(1, len(names)), height_ratios=heights)
-    _bars(figure.add_subplot(grid[0, :]), latest)
-    for place, name in enumerate(names):
+    # Each row lays itself out: the long titles of the lines take no room from the curves.
+    rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _bars(rows[0].subplots(), latest)
+    for place, name in enumerate(names, start=1):
         drawn = {server: found[name] for server, found in curves.items() if name in found}
-        _curve(figure.add_subplot(grid[1, place]), drawn)
+        _curve(rows[1].add_subplot(1, len(names), place), drawn)
     figure.savefig(target)
 
 
@@ -51,10 +52,10 @@ def _curve(axes: Axes, drawn: Mapping[str, Mapping[str, Any]]) -> None:
         seconds = [point["seconds"] for point in curve["points"]]
         axes.plot(sizes, seconds, marker="o", label=server, color=COLOURS[server])
         linear = [seconds[-1] * size / sizes[-1] for size in sizes]
-        axes.plot(sizes, linear, linestyle="--", linewidth=1, color=COLOURS[server], label="linear")
+        axes.plot(sizes, linear, linestyle="--", linewidth=1, color=COLOURS[server])
         axes.set_title(curve["title"])
         axes.set_xlabel(curve["unit"])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylabel("seconds")
+    axes.set_ylabel("seconds (dashed: linear)")
     axes.legend()
