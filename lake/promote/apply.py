@@ -12,7 +12,7 @@ from catalog.derived import to_merge
 from catalog.tables import DataFile, Snapshot, Tables
 from lake.promote.account import count_rows, require_balance
 from lake.promote.declare import Job, Mode
-from lake.promote.memory import Room, matching, shares
+from lake.promote.memory import Room, matched, matching, shares
 from lake.promote.modes import table_key
 from lake.promote.multiset import COUNT, balance, fewer, less, more, tally, with_twins
 from lake.promote.reach import reach_of
@@ -91,7 +91,7 @@ def _held(ground: Ground, values: pl.LazyFrame, columns: Sequence[str]) -> dict[
     )
     found: dict[int, int] = {}
     for share in shares(on, ground.room.passes_over(values)):
-        matches = rows.filter(share).join(values.filter(share), on=on, how="semi", nulls_equal=True)
+        matches = matched(rows.filter(share), values.filter(share), on, "semi")
         for number, count in matches.group_by(_FILE).agg(pl.len()).collect(engine="streaming").rows():
             found[number] = found.get(number, 0) + count
     return dict(sorted(found.items()))

@@ -18,7 +18,7 @@ from lake.promote.expect import (
     Rule,
     Unique,
 )
-from lake.promote.memory import Room, bulk, shares
+from lake.promote.memory import Room, bulk, matched, shares
 from lake.promote.names import counted, listed, nearest
 
 EXAMPLES_MAX = 10
@@ -165,7 +165,7 @@ def _contradicting(rows: pl.LazyFrame, rule: OneState, room: Room) -> Iterator[p
     for share in shares(key, room.passes_over(there)):
         part = there.filter(share)
         twice = part.group_by(key).agg(pl.len().alias(_ROWS)).filter(pl.col(_ROWS) > 1)
-        states = part.join(twice.select(key), on=key, how="semi").unique().group_by(key).len().filter(pl.col("len") > 1)
+        states = matched(part, twice.select(key), key, "semi").unique().group_by(key).len().filter(pl.col("len") > 1)
         yield twice.join(states.select(key), on=key, how="semi")
 
 
@@ -175,7 +175,7 @@ def _absent(rows: pl.LazyFrame, rule: References, table: pl.LazyFrame, room: Roo
     one, other = bulk(there), bulk(known)
     for share in shares(rule.columns, room.passes(one.rows + other.rows, max(one.width, other.width))):
         counts = there.filter(share).group_by(rule.column).agg(pl.len().alias(_ROWS))
-        yield counts.join(known.filter(share), on=rule.column, how="anti")
+        yield matched(counts, known.filter(share), [rule.column], "anti")
 
 
 def _require_comparable(rule: References, schema: pl.Schema, table: pl.LazyFrame) -> None:

@@ -18,6 +18,8 @@ ROW_CELLS = 8
 Write = Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]]
 """Writes rows down and gives back frames that read them, so that what made them runs once, for all of them together."""
 
+Match = Literal["semi", "anti"]
+
 
 @dataclass(frozen=True)
 class Room:
@@ -84,15 +86,22 @@ def distinct(rows: pl.LazyFrame, room: Room) -> pl.LazyFrame:
     return pl.concat([room.keep(rows.filter(share).unique()) for share in shares(names, room.passes_over(rows))])
 
 
-def matching(
-    rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Literal["semi", "anti"], room: Room, passes: int
-) -> pl.LazyFrame:
-    """The rows whose key is (``semi``) or is not (``anti``) in ``held``, of which one share is in memory at a time.
+def matched(rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Match) -> pl.LazyFrame:
+    """The rows whose key is (``semi``) or is not (``anti``) in ``held``, which is in memory; NULL is a key like others.
 
-    NULL is a key like others. Shares that are merely joined together as plans run at once, and hold all of it: so each
+    In their order: else Polars 2.1 looks at both sides to find the smaller one, and holds what it has seen of the rows.
+    6.6 million rows of 16 columns take 0.4 GB in this way, and 2.0 GB in that.
+    """
+    return rows.join(held, on=list(key), how=how, nulls_equal=True, maintain_order="left")
+
+
+def matching(
+    rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Match, room: Room, passes: int
+) -> pl.LazyFrame:
+    """The same, with one share of ``held`` in memory at a time.
+
+    Shares that are merely joined together as plans run at once, and hold all of it: so each
     is written down.
     """
-    parts = (
-        rows.filter(share).join(held.filter(share), on=key, how=how, nulls_equal=True) for share in shares(key, passes)
-    )
+    parts = (matched(rows.filter(share), held.filter(share), key, how) for share in shares(key, passes))
     return next(parts) if passes == 1 else pl.concat([room.keep(part) for part in parts])

@@ -52,6 +52,14 @@ size = bulk(rows)
 new = matching(rows, rows.select(k=pl.col("k") + "x"), ["k"], "anti", room, room.passes(size.rows, size.width))
 keep(new)
 """,
+    "wide rows that are looked up": """
+import lake.promote.memory as memory
+wide = keep(rows.with_columns((pl.col("k") + str(n)).alias(f"c{n}") for n in range(4)))
+few = keep(rows.filter(pl.col("k").hash() % 10 == 0).select("k"))
+before = process.memory_info().rss
+peaks.clear()
+keep(memory.matched(wide, few, ["k"], "semi"))
+""",
     "values that come twice, taken out": """
 twice = pl.concat([rows, rows])
 (found,) = measure(twice, [expect.unique("k", action="quarantine")], {}, room)
