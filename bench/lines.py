@@ -14,6 +14,9 @@ from bench.site import Site
 from lake.reading import open_lake
 
 IDLE_SECONDS_MAX = 2.0
+MEMORY_GB = 1.5
+"""``memory_gb`` in ``lake.toml`` of the lines whose memory is bounded; by default it is a quarter of the machine."""
+
 ALL_ZONES = ("run", "silver.lineitem", "gold.pricing")
 
 
@@ -207,19 +210,23 @@ def catalog_commits(site: Site, scale: Scale) -> Round:
     return _commits(site, scale, "catalog")
 
 
+def _with_little_memory(site: Site) -> Site:
+    return replace(site, environment=site.environment | {"LAKE_COMPUTE_MEMORY_GB": str(MEMORY_GB)})
+
+
 def tenfold(site: Site, scale: Scale) -> Round:
     """Ten times the data, from landing to gold: it is its memory that is bounded."""
-    big = replace(scale, factor=scale.factor * 10)
-    site.drop([big.lineitem], "lineitem")
-    return Round(site.lake(*ALL_ZONES), None)
+    big, here = replace(scale, factor=scale.factor * 10), _with_little_memory(site)
+    here.drop([big.lineitem], "lineitem")
+    return Round(here.lake(*ALL_ZONES), None)
 
 
 def tenfold_duplicates(site: Site, scale: Scale) -> Round:
     """Ten times the data with a tenth of its lines twice, to a table of silver that the lake makes by itself."""
     shutil.rmtree(site.folder / "jobs")
-    big = replace(scale, factor=scale.factor * 10)
-    site.drop([with_duplicates(big.lineitem)], "lineitem")
-    taken = site.lake("run")
+    big, here = replace(scale, factor=scale.factor * 10), _with_little_memory(site)
+    here.drop([with_duplicates(big.lineitem)], "lineitem")
+    taken = here.lake("run")
     rows = open_lake(site.folder, site.environment).at().snapshot("silver.lineitem").rows
     wanted = count_rows(big.lineitem)
     if rows != wanted:
