@@ -34,6 +34,7 @@ class Session:
 
 
 _idle: list[Session] = []
+_parents: list[Session] = []
 
 
 @contextmanager
@@ -76,6 +77,11 @@ def _end_all() -> None:
         _idle.pop().end()
 
 
+def _leave_to_parent() -> None:
+    """A child has none of the parent's threads, and without these a database neither answers nor ends."""
+    _parents.extend(_idle)
+    _idle.clear()
+
+
 atexit.register(_end_all)
-# A child has none of the parent's threads, and without these a database does not answer.
-os.register_at_fork(after_in_child=_idle.clear)
+os.register_at_fork(after_in_child=_leave_to_parent)

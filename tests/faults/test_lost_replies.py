@@ -23,7 +23,7 @@ STEPS = {
     "bronze": ("PUT", r"bronze/tables/a/_delta_log/"),
     "quarantine": ("PUT", r"tables/quarantine/_delta_log/"),
     "ledger": ("PUT", r"tables/ledger/_delta_log/"),
-    "clear": ("DELETE", r"landing/a/"),
+    "clear": ("POST", r"landing/?\?delete"),
     "done": ("PUT", r"/done"),
 }
 """What a batch writes, in order."""
