@@ -155,8 +155,9 @@ class Absorber:
             if len(archived) >= MANY and all(is_small[place : place + 2]) and place + 1 < len(archived):
                 other = workshop.beside if current.parser is workshop.parser else workshop.parser
                 following = _Coming(*next(found), other)
-                if following.raw is not None:
-                    other.begin(self._request(following.index, following.raw.path))
+                raw, index = following.raw, following.index
+                if raw is not None and self._judged(self._known(index, raw), deliveries[index]) is None:
+                    other.begin(self._request(index, raw.path))
             yield current
 
     def _put(self, standing: _Standing, *, is_replaced: bool) -> None:
@@ -179,8 +180,7 @@ class Absorber:
         delivery = self._manifest.deliveries[index]
         if raw is None:
             return self._retract(index, delivery), ()
-        archive = self._manifest.archive(index)
-        entry = replace(self._entry(index, delivery, Fate.KNOWN), sha256=raw.sha256, archived_as=archive)
+        entry = self._known(index, raw)
         try:
             judged = self._judged(entry, delivery)
             entry, parts = (judged, ()) if judged is not None else self._parse(entry, coming, raw.path)
@@ -188,6 +188,11 @@ class Absorber:
             raw.path.unlink(missing_ok=True)
         self._remember(entry)
         return entry, parts
+
+    def _known(self, index: int, raw: Raw) -> Entry:
+        """A delivery's entry as long as nothing says what becomes of it but its bytes."""
+        entry = self._entry(index, self._manifest.deliveries[index], Fate.KNOWN)
+        return replace(entry, sha256=raw.sha256, archived_as=self._manifest.archive(index))
 
     def _judged(self, entry: Entry, delivery: Delivery) -> Entry | None:
         """The entry of a delivery that is not to be read, by its name and its bytes; None for one that is."""

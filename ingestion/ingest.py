@@ -150,7 +150,9 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
     scratch = Path(tempfile.mkdtemp(prefix="lake-ingest-", dir=policy.scratch))
     own = Parser(scratch, policy.limits) if policy.parser is None else nullcontext(policy.parser)
     try:
-        with own as parser, Parser(scratch, policy.limits) as beside:
+        (scratch / "beside").mkdir()
+        with own as parser, Parser(scratch / "beside", policy.limits) as beside:
+            parser.pair(beside)
             workshop = Workshop(parser, beside, scratch, told)
             yield Finisher(tables, lambda manifest, heads: Absorber(tables, workshop, manifest, heads)), parser
     finally:

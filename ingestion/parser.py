@@ -61,6 +61,7 @@ class Parser:
         self._limits = limits
         self._worker: Worker | None = None
         self._begun: ParseRequest | None = None
+        self._neighbour: Parser | None = None
 
     def __enter__(self) -> "Parser":
         return self
@@ -92,6 +93,10 @@ class Parser:
         with suppress(Unasked):
             self._worker.send(parse_request_json(request))
             self._begun = request
+
+    def pair(self, other: "Parser") -> None:
+        """Let each of the two look after what the other has begun."""
+        self._neighbour, other._neighbour = other, self
 
     @property
     def worker_pid(self) -> int | None:
@@ -215,6 +220,9 @@ class Parser:
             self._end(0)
             if begun == request:
                 raise
+        except BaseException:
+            self._end(0)
+            raise
         else:
             if begun == request:
                 return values
@@ -256,12 +264,18 @@ class Parser:
             raise Unasked(f"{why}{last_words(self._scratch)}") from None
         return worker
 
+    def _look_aside(self) -> None:
+        """While this one is waited for, nobody else sees what the neighbour's worker takes for what was begun."""
+        other = self._neighbour
+        if other is not None and other._begun is not None and other._worker is not None:
+            other._worker.watch()
+
     def _is_fit(self, worker: Worker) -> bool:
         return worker.resident_bytes() in range(1, self._limits.memory_bytes // 2)
 
     def _start(self) -> Worker:
         try:
-            self._worker = Worker(self._scratch, self._limits.memory_bytes)
+            self._worker = Worker(self._scratch, self._limits.memory_bytes, self._look_aside)
         except OSError as error:
             raise Unasked(str(error)) from None
         return self._worker

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -43,10 +43,15 @@ class Unasked(Exception):
 
 
 class Worker:
-    """One worker process: what is sent to it, what it answers, and what it may take."""
+    """One worker process: what is sent to it, what it answers, and what it may take.
 
-    def __init__(self, scratch: Path, memory_bytes: int) -> None:
+    While an answer is waited for, ``meanwhile`` is called now and then.
+    """
+
+    def __init__(self, scratch: Path, memory_bytes: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._memory_bytes = memory_bytes
+        self._meanwhile = meanwhile
+        self._why_killed = ""
         with (scratch / _LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ingestion.worker", str(os.getpid()), str(memory_bytes)],
@@ -131,8 +136,22 @@ class Worker:
         if (now := time.monotonic()) < self._look_at:
             return
         self._look_at = now + _TICK_SECONDS
-        if self.resident_bytes() > self._memory_bytes:
-            raise Stopped(f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory")
+        if self._holds_too_much():
+            raise Stopped(self._too_much)
+        self._meanwhile()
+
+    def watch(self) -> None:
+        """Kill it if it holds too much memory, while nobody waits for its answer: whoever does hears why."""
+        if self._holds_too_much():
+            self._why_killed = self._too_much
+            self._process.kill()
+
+    def _holds_too_much(self) -> bool:
+        return self.resident_bytes() > self._memory_bytes
+
+    @property
+    def _too_much(self) -> str:
+        return f"it needed more than {self._memory_bytes / 1e6:,.0f} MB of memory"
 
     def _take(self, data: bytes) -> None:
         self._received += data
@@ -147,6 +166,8 @@ class Worker:
             code = self._process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             return "it closed its pipe"
+        if self._why_killed:
+            return self._why_killed
         return f"it ended with {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
 
 

@@ -135,7 +135,7 @@ def show_table(
     Otherwise there is none such, since DuckDB guesses from the first how many rows there are, and joins accordingly.
     """
     paths, by_name = list(files), "false"
-    if not files or any(pl.read_parquet_schema(path) != schema for path in files):
+    if not files or any(_schema_of(path) != schema for path in files):
         empty, by_name = folder / f"{name}.schema.parquet", "true"
         paths.insert(0, empty)
         if not empty.exists():
@@ -146,6 +146,14 @@ def show_table(
         f"create or replace view {name.zone}.{quote_name(name.name)} as select {columns} "  # noqa: S608
         f"from read_parquet([{listed}], union_by_name = {by_name}, hive_partitioning = false)"
     )
+
+
+def _schema_of(path: Path) -> pl.Schema | None:
+    """The columns of a file; None where it is none that can be read: DuckDB says of it what is wrong."""
+    try:
+        return pl.scan_parquet(path, glob=False).collect_schema()
+    except pl.exceptions.PolarsError:
+        return None
 
 
 def hide_table(connection: duckdb.DuckDBPyConnection, name: TableName) -> None:

@@ -108,7 +108,7 @@ class FileCache:
 
 @contextmanager
 def _emptied(folder: Path) -> Iterator[Path]:
-    """A folder, without files at the end."""
+    """A folder, without files at the end; a folder in it is where a database spills, which clears it by itself."""
     try:
         yield folder
     finally:

@@ -112,6 +112,8 @@ def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[A
         _explained(view, statement),
     ):
         connection = here.connection
+        # A PIVOT leaves the values of its columns behind, as a type.
+        here.is_spent = not statement.is_bound_first
         if statement.is_bound_first and not all(map(lease.is_cached, snapshots)):
             # Over empty tables, so that a slip of the pen is told before anything large is fetched.
             for snapshot in snapshots:

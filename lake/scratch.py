@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LOCK = ".lock"
@@ -36,9 +36,12 @@ def held_folder(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with alone(root):
-            _lock_of(folder).unlink(missing_ok=True)
-        os.close(lock)
+        try:
+            # Whoever removed all that is around it has removed its lock, too.
+            with suppress(FileNotFoundError), alone(root):
+                _lock_of(folder).unlink(missing_ok=True)
+        finally:
+            os.close(lock)
 
 
 @contextmanager

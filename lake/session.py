@@ -5,8 +5,9 @@ Each is one query's alone while that runs, and reaches one folder, which is its 
 
 import atexit
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +20,18 @@ IDLE_MAX = 2
 """So many wait for the next query, each with a few megabytes."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Session:
-    """A database, and the folder that it reaches, where it also spills."""
+    """A database, and the folder that it reaches, where it also spills.
+
+    ``is_spent``: a query left something in it that another one would see.
+    """
 
     folder: Path
     connection: duckdb.DuckDBPyConnection
     kind: tuple[Path, float]
     _ends: ExitStack = field(repr=False)
+    is_spent: bool = False
 
     def end(self) -> None:
         """Close the database and remove its folder."""
@@ -35,33 +40,49 @@ class Session:
 
 _idle: list[Session] = []
 _parents: list[Session] = []
+_lock = threading.Lock()
 
 
 @contextmanager
 def session(root: Path, memory_gb: float) -> Iterator[Session]:
     """A database with so much memory, in a folder of its own below ``root``; what a query leaves in either must go.
 
-    One that met an error is not used again.
+    One that met an error is not used again, nor is one that is spent.
     """
     kind = (root, memory_gb)
     taken = _taken(kind) or _made(kind)
     with ExitStack() as undo:
         undo.callback(taken.end)
         yield taken
-        if len(_idle) < IDLE_MAX:
+        if not taken.is_spent:
             undo.pop_all()
-            _idle.append(taken)
+            _put_back(taken)
 
 
 def _taken(kind: tuple[Path, float]) -> Session | None:
     """One that waits, if its folder is still there: whoever removes a project's cache removes it, too."""
-    for waiting in list(_idle):
-        with suppress(ValueError):
-            _idle.remove(waiting)
-            if waiting.kind == kind and waiting.folder.is_dir():
-                return waiting
-            waiting.end()
+    while (waiting := _out_of_waiting(kind)) is not None:
+        if waiting.folder.is_dir():
+            return waiting
+        waiting.end()
     return None
+
+
+def _out_of_waiting(kind: tuple[Path, float]) -> Session | None:
+    with _lock:
+        found = next((waiting for waiting in _idle if waiting.kind == kind), None)
+        if found is not None:
+            _idle.remove(found)
+        return found
+
+
+def _put_back(one: Session) -> None:
+    """Let it wait, in the place of the one that has waited longest where there are many."""
+    with _lock:
+        _idle.append(one)
+        oldest = _idle.pop(0) if len(_idle) > IDLE_MAX else None
+    if oldest is not None:
+        oldest.end()
 
 
 def _made(kind: tuple[Path, float]) -> Session:

@@ -79,10 +79,12 @@ def _get(s3: "S3Client", bucket: str, key: str, what: str, file: int, start: int
         try:
             reply = s3.get_object(Bucket=bucket, Key=key, Range=asked)
         except s3.exceptions.ClientError as error:
-            if start == 0 and error.response.get("Error", {}).get("Code") == "InvalidRange":
-                # Of an empty object there is no first byte.
-                return _Part(0, "", 0)
-            raise
+            if error.response.get("Error", {}).get("Code") != "InvalidRange":
+                raise
+            if start > 0:
+                raise Refusal(0, "Replaced") from None
+            # Of an empty object there is no first byte.
+            return _Part(0, "", 0)
         at = start
         for chunk in reply["Body"].iter_chunks(_CHUNK_BYTES):
             rest = memoryview(chunk)
@@ -90,9 +92,10 @@ def _get(s3: "S3Client", bucket: str, key: str, what: str, file: int, start: int
                 # A disk that is nearly full takes a part; what it says to the rest tells why.
                 written = os.pwrite(file, rest, at)
                 rest, at = rest[written:], at + written
-        if at - start != reply["ContentLength"]:
-            raise Refusal(0, "IncompleteBody")
         total = reply.get("ContentRange", "").rpartition("/")[2]
-        return _Part(at - start, reply["ETag"], int(total) if total else at - start)
+        object_bytes = int(total) if total.isdigit() else at - start
+        if at - start != min(PART_BYTES, object_bytes - start):
+            raise Refusal(0, "IncompleteBody")
+        return _Part(at - start, reply["ETag"], object_bytes)
 
     return patiently(read, what)

@@ -152,13 +152,14 @@ class Judge:
             if not isinstance(token, Record) or len(token.fields) != self.width:
                 continue
             end = lines.line_of(token.end - 1) + 1
-            if end > behind and not self._is_record(lines, behind):
+            if end <= behind:
+                continue
+            below = self.grammar.record(lines.text, lines.bounds[behind][0])
+            if isinstance(below, Unclosed) and not last and not self._is_beyond(lines, behind):
+                return None
+            if not isinstance(below, Record) or len(below.fields) != self.width:
                 return end
         return behind
-
-    def _is_record(self, lines: Lines, at: int) -> bool:
-        token = self.grammar.record(lines.text, lines.bounds[at][0])
-        return isinstance(token, Record) and len(token.fields) == self.width
 
     def _of_fields(self, fields: list[bytes], raw: bytes, lines: int, said: str) -> Verdict:
         if b"\0" in raw:

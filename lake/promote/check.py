@@ -158,10 +158,10 @@ def _fit(types: Mapping[str, pl.DataType], rows: pl.LazyFrame, room: Room) -> tu
     columns = [pl.col(values[name]).alias(name) if name in texts else pl.col(name) for name in schema]
     misfits = marked.filter(pl.col(_FITS).not_()).select(
         *schema,
-        pl.coalesce(pl.when(bad).then(pl.lit(f"type:{name}")) for name, bad in bad.items()).alias(_RULE),
+        pl.coalesce(pl.when(is_bad).then(pl.lit(f"type:{name}")) for name, is_bad in bad.items()).alias(_RULE),
         pl.coalesce(
-            pl.when(bad).then(pl.format("{}: not {}: {}", pl.lit(name), pl.lit(str(texts[name])), pl.col(name)))
-            for name, bad in bad.items()
+            pl.when(is_bad).then(pl.format("{}: not {}: {}", pl.lit(name), pl.lit(str(texts[name])), pl.col(name)))
+            for name, is_bad in bad.items()
         ).alias(_MESSAGE),
     )
     fitting, misfits, count = room.write([marked.filter(_FITS).select(columns), misfits, made.select(pl.len())])

@@ -98,7 +98,7 @@ def matched(rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Mat
 def matching(
     rows: pl.LazyFrame, held: pl.LazyFrame, key: Sequence[str], how: Match, room: Room, passes: int
 ) -> pl.LazyFrame:
-    """The same, with one share of ``held`` in memory at a time.
+    """What `matched` gives, with one share of ``held`` in memory at a time.
 
     Shares that are merely joined together as plans run at once, and hold all of it: so each
     is written down.

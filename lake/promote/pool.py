@@ -8,6 +8,7 @@ import selectors
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from catalog.errors import AccessRefused, Conflict, JobFailed, LakeError, StoreError
+from catalog.errors import AccessRefused, Conflict, JobFailed, LakeError, MachineError, StoreError
 from catalog.tables import Tables
 from catalog.zones import TableName
 from lake.promote.compare import Difference, discard
@@ -122,8 +123,12 @@ class Pool:
         self._selector.close()
 
     def warm_up(self) -> None:
-        """Start a worker for jobs that are likely to come: it takes as long as it does to find out which they are."""
-        self._idle()
+        """Start a worker for jobs that are likely to come: it takes as long as it does to find out which they are.
+
+        Where none can be started, a job that needs one hears of it.
+        """
+        with suppress(MachineError):
+            self._idle()
 
     def preview(self, jobs: Sequence[Ahead], *, only_errors: bool = False) -> Mapping[TableName, Preview]:
         """Look ahead at jobs that would run, sources first, in a worker that they may bring down: then nothing is told.

@@ -155,6 +155,16 @@ class TestDelete:
         assert {(found.key, found.version_id) for found in direct.list_versions(Zone.LANDING)} == before - {*old}
         assert len(before - {*old}) == len(new)
 
+    def test_many_versions_go_in_one_request(self, direct: ObjectStore, through: ObjectStore, proxy: Proxy) -> None:
+        """Unless a key is one that XML cannot say: then each goes by itself."""
+        plain = [(f"{n}.csv", direct.put(Zone.LANDING, f"{n}.csv", b"x") or "") for n in range(20)]
+        through.delete_versions(Zone.LANDING, plain)
+        assert (len(proxy.seen("POST", "delete")), proxy.seen("DELETE", "")) == (1, [])
+        odd = [("a\x01b", direct.put(Zone.LANDING, "a\x01b", b"x") or ""), *plain[:1]]
+        through.delete_versions(Zone.LANDING, odd)
+        assert len(proxy.seen("DELETE", "")) == 2
+        assert list(direct.list_versions(Zone.LANDING)) == []
+
 
 class TestList:
     def test_more_than_a_page(self, stores: Stores) -> None:

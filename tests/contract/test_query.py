@@ -1,5 +1,6 @@
 """SQL over published tables: exact, bounded, and with access to nothing but these tables."""
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -386,6 +387,17 @@ def test_queries_that_follow_each_other_share_a_database_and_no_rows(fast_endpoi
         assert list(sums) == [9 * k for k in range(20)]
     assert kept(made) == []
     assert len(folders(made)) <= IDLE_MAX
+    made.query("pivot silver.n on n using count(*)")
+    assert made.query("select count(*) from duckdb_types() where type_name like '__pivot%'").collect().item() == 0
+    shutil.rmtree(made.settings.state / "cache")
+    assert made.query(total).collect().item() == 9
+
+
+def test_a_project_may_be_called_anything(fast_endpoint: Endpoint, tmp_path: Path) -> None:
+    """Brackets in a path are no pattern."""
+    made = project_on(fast_endpoint, tmp_path / "a[b]*c")
+    publish(made, silver__n=pl.DataFrame({"n": [1, 2]}))
+    assert made.query("select sum(n) from silver.n").collect().item() == 3
 
 
 def folders(made: Lake) -> list[Path]:

@@ -165,6 +165,14 @@ def test_a_lost_closing_quote_or_a_lost_opening_one_is_not_decided(folder: Path,
     assert [row[1:] for row in found.rows] == [("1", "2"), ("3", "4")]
 
 
+@pytest.mark.parametrize("piece_bytes", [1, 30, 1 << 20])
+def test_a_record_below_that_is_not_there_as_a_whole_is_no_fault(folder: Path, piece_bytes: int) -> None:
+    """Where a piece of the file ends changes no verdict."""
+    found = read(folder, 'a,b\n"text\n",5\n",foo\nbaz",7\n3,x\n', piece_bytes=piece_bytes)
+    assert found.rejects == []
+    assert [row[1:] for row in found.rows] == [("text\n", "5"), (",foo\nbaz", "7"), ("3", "x")]
+
+
 def test_a_field_over_several_lines_stands_beside_another_fault(folder: Path) -> None:
     """Where no record begins inside it, the fault below is another."""
     found = read(folder, 'a,b\n1,"x\ny"\n5" pipe,2\n3,4\n')
