@@ -189,10 +189,13 @@ def _is_doubled(usual: Sequence[Sequence[str]], style: Style) -> bool:
     width = len(usual[0])
     if len(style.delimiter) > 1 or width < 3 or width % 2 == 0:
         return False
-    filled = [count for row in usual if (count := sum(map(bool, row[1::2])))]
-    # The first row may be that of the names, which would be of single columns.
-    most = width // 2 - any(usual[0][1::2])
-    return not filled or (len(filled) <= _DAMAGED_SHARE_MAX * len(usual) and 2 * max(filled) <= most)
+    counts = [sum(map(bool, row[1::2])) for row in usual]
+    filled = [place for place, count in enumerate(counts) if count]
+    if not filled:
+        return True
+    # Above most rows it may be the row of the names, which would be of single columns.
+    most = width // 2 - (2 * filled[0] < len(usual))
+    return len(filled) <= _DAMAGED_SHARE_MAX * len(usual) and 2 * max(counts) <= most
 
 
 def _usual_share(reading: Reading) -> float:
