@@ -6,16 +6,14 @@ twice as much takes twice as long; puts what was measured in full into ``bench/c
 
 import argparse
 import math
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench.data import small_files
 from bench.keep import CURVES as KEPT
 from bench.keep import keep
-from bench.lines import ALL_ZONES, Scale
+from bench.lines import ALL_ZONES, Scale, kilobytes, nothing_new
 from bench.measured import Measured
 from bench.site import ROOT, Site, site
 
@@ -53,19 +51,14 @@ def data(here: Site, scale: Scale, factor: float) -> Measured:
 
 def tables(here: Site, scale: Scale, count: float) -> Measured:
     """A run with nothing new; half of the tables are bronze, each with one of silver, but for a table that is alone."""
-    shutil.rmtree(here.folder / "jobs")
     if count == 1:
         here.environment["LAKE_PROMOTE_AUTOMATIC"] = "false"
-    source = small_files(scale.folder, 1) / "000000.csv"
-    here.land({f"table{number:04d}/{source.name}": source for number in range(max(1, int(count) // 2))})
-    here.lake("run")
-    return here.lake("run")
+    return nothing_new(here, scale, max(1, int(count) // 2))
 
 
 def files(here: Site, scale: Scale, count: float) -> Measured:
     """Files of a kilobyte into one table."""
-    folder = small_files(scale.folder, int(count))
-    here.land({f"small/{file.name}": file for file in folder.iterdir()})
+    here.land(kilobytes(scale, int(count)))
     return here.lake("ingest")
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +64,7 @@ class Line:
 
 def _landed(site: Site, scale: Scale) -> None:
     """The line items in both landings."""
-    site.upload(scale.lineitem, "lineitem.csv")
+    site.upload({"lineitem.csv": scale.lineitem})
     site.drop([scale.lineitem], "lineitem")
 
 
@@ -140,22 +139,30 @@ def append_1pct(site: Site, scale: Scale) -> Round:
 
 def idle(site: Site, scale: Scale) -> Round:
     """A run with nothing new; half of the tables are bronze, each with one of silver that was made by itself."""
+    return Round(nothing_new(site, scale, scale.tables // 2), IDLE_SECONDS_MAX)
+
+
+def nothing_new(site: Site, scale: Scale, datasets: int) -> Measured:
+    """A run with nothing new over so many datasets of a small file each, whose tables of silver the lake makes."""
     shutil.rmtree(site.folder / "jobs")
     source = small_files(scale.folder, 1) / "000000.csv"
-    for number in range(scale.tables // 2):
-        site.drop([source], f"table{number:04d}")
+    site.land({f"table{number:04d}/{source.name}": source for number in range(datasets)})
     site.lake("run")
-    return Round(site.lake("run"), IDLE_SECONDS_MAX)
+    return site.lake("run")
 
 
 def small(site: Site, scale: Scale) -> Round:
     """Files of a kilobyte into one table, against a bare loop that gets, copies and deletes them."""
-    folder = small_files(scale.folder, scale.files)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda file: site.upload(file, f"small/{file.name}"), folder.iterdir()))
-    site.lake("drop", str(folder), "--into", "small")
+    files = kilobytes(scale, scale.files)
+    site.upload(files)
+    site.land(files)
     ours, bare = site.in_turn(["ingest"], ["small", "small/"])
     return Round(ours, bare.seconds)
+
+
+def kilobytes(scale: Scale, count: int) -> dict[str, Path]:
+    """Files of a kilobyte for one table, by their keys."""
+    return {f"small/{file.name}": file for file in small_files(scale.folder, count).iterdir()}
 
 
 def _asked(site: Site, module: str, *arguments: str) -> tuple[Measured, dict[str, float]]:

@@ -45,7 +45,7 @@ def lacking(python: Path, peer: str) -> str:
 
 def play(peer: str, python: Path, here: Site, lineitem: Path) -> Measured:
     """One CSV file from landing to bronze by a peer. Raises `RuntimeError` where its rows are not those of the file."""
-    here.upload(lineitem, lineitem.name)
+    here.upload({lineitem.name: lineitem})
     command = [str(python), "-m", "bench.peerscript", peer, lineitem.name]
     taken = measured(command, here.folder, here.environment)
     rows, wanted = here.script_rows("bronze.lineitem"), count_rows(lineitem)

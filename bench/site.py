@@ -64,18 +64,16 @@ class Site:
         self.lake("drop", *map(str, files), "--into", dataset)
 
     def land(self, files: Mapping[str, Path]) -> None:
-        """Many files into landing, for the lake, several at a time and by their keys."""
-        bucket = Settings.load(self.folder, self.environment).endpoint().bucket(Zone.LANDING)
+        """Many files into landing, for the lake, by their keys."""
+        self._put(Settings.load(self.folder, self.environment).endpoint().bucket(Zone.LANDING), files)
 
-        def put(key: str) -> None:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=files[key].read_bytes())
+    def upload(self, files: Mapping[str, Path]) -> None:
+        """Files into landing, for the script, by their keys."""
+        self._put("script-landing", files)
 
+    def _put(self, bucket: str, files: Mapping[str, Path]) -> None:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(put, files))
-
-    def upload(self, file: Path, key: str) -> None:
-        """A file into landing, for the script."""
-        self.s3.upload_file(str(file), "script-landing", key)
+            list(pool.map(lambda key: self.s3.upload_file(str(files[key]), bucket, key), files))
 
 
 @contextmanager

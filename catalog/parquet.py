@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 import polars as pl
@@ -26,10 +27,15 @@ class Written:
 
 @dataclass(frozen=True)
 class Sink:
-    """A plan that writes files when it runs, in the streaming engine; ``files`` are those with rows, once it has."""
+    """A plan that writes files when it runs, in the streaming engine."""
 
     plan: pl.LazyFrame
-    files: list[Written] = field(default_factory=list)
+    _written: list[Written]
+
+    @property
+    def files(self) -> list[Written]:
+        """The files with rows, in the order of the rows, once the plan has run."""
+        return sorted(self._written, key=attrgetter("name"))
 
 
 def sinking(
@@ -39,7 +45,7 @@ def sinking(
 
     Rows that differ in a column of ``apart`` are in different files. ``options`` are the store's.
     """
-    files: list[Written] = []
+    written: list[Written] = []
     numbers = itertools.count()
     target = pl.PartitionBy(
         folder,
@@ -55,10 +61,10 @@ def sinking(
         storage_options=None if options is None else dict(options),
         credential_provider=None,
         lazy=True,
-        sinked_paths_callback=lambda sunk: files.extend(
+        sinked_paths_callback=lambda sunk: written.extend(
             Written(str(path.path).rpartition("/")[2], path.num_bytes, path.num_rows)
             for path in sunk.paths
             if path.num_rows
         ),
     )
-    return Sink(plan, files)
+    return Sink(plan, written)

@@ -214,20 +214,18 @@ class Parser:
         begun, self._begun = self._begun, None
         if begun is None or self._worker is None:
             return None
+        is_asked = begun == request
         try:
             values = self._worker.receive(self._limits.seconds_max)
-        except Stopped:
+        except BaseException as error:
             self._end(0)
-            if begun == request:
+            if is_asked or not isinstance(error, Stopped):
                 raise
-        except BaseException:
-            self._end(0)
-            raise
-        else:
-            if begun == request:
-                return values
-        shutil.rmtree(begun.out, ignore_errors=True)
-        return None
+            values = None
+        if not is_asked:
+            shutil.rmtree(begun.out, ignore_errors=True)
+            return None
+        return values
 
     def _forget(self) -> None:
         """Await and drop what was begun, if it was not asked for."""

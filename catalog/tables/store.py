@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ class Tables:
         with store_faults(f"write rows of {name}"):
             sink.plan.collect(engine="streaming")
         reach("table.sunk")
-        return [self._describe(name, file.name, file.size_bytes) for file in sorted(sink.files, key=attrgetter("name"))]
+        return [self._describe(name, file.name, file.size_bytes) for file in sink.files]
 
     def upload(self, name: TableName, path: Path) -> DataFile:
         """Take a local Parquet file into the table's folder, under a new name. Raises `DataRefused`, `StoreError`."""

@@ -32,7 +32,7 @@ class Shelf:
         sinks = [sinking(frame, str(self.folder), uuid4().hex) for frame in frames]
         pl.collect_all([sink.plan for sink in sinks], engine="streaming")
         return [
-            self._read(frame, sorted(self.folder / file.name for file in sink.files))
+            self._read(frame, [self.folder / file.name for file in sink.files])
             for frame, sink in zip(frames, sinks, strict=True)
         ]
 
