@@ -112,9 +112,11 @@ def _emptied(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for path in folder.iterdir():
-            if not path.is_dir():
-                path.unlink()
+        # Whoever removed the cache under a query has emptied it: what the query then met is what is to be told.
+        with suppress(FileNotFoundError):
+            for path in folder.iterdir():
+                if not path.is_dir():
+                    path.unlink()
 
 
 def _name(file: DataFile, uri: str) -> str:
