@@ -10,7 +10,7 @@ from typing import Any
 from catalog.errors import MachineError
 from catalog.zones import TableName
 from lake.promote.outcome import Said, Working
-from lake.promote.process import STOP_SECONDS_MAX, Lines, Process
+from lake.promote.process import STOP_SECONDS_MAX, Lines, started
 from lake.promote.work import Tell
 
 PROCESS_GB = 0.5
@@ -45,11 +45,12 @@ class Hand:
 
     def __init__(self, hello: Mapping[str, Any], tell: Tell) -> None:
         try:
-            self._process = Process(hello)
+            self._process = started()
         except OSError as error:
             raise MachineError(
                 f"no process for a job can be started: {error}", next="let this user have more of them (ulimit -u)"
             ) from None
+        self._process.send(hello)
         self._tell = tell
         self._words: deque[str] = deque(maxlen=20)
         self._task: _Task | None = None

@@ -50,7 +50,7 @@ class Lines:
 class Process:
     """A worker's process, in a session of its own: what a terminal sends to the run does not reach it."""
 
-    def __init__(self, hello: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", MODULE, str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -65,7 +65,6 @@ class Process:
         self.answers = Lines(cast("IO[bytes]", self._process.stdout))
         self.talk = Lines(cast("IO[bytes]", self._process.stderr))
         self._watched = psutil.Process(self.pid)
-        self.send(hello)
 
     @property
     def is_gone(self) -> bool:
@@ -109,6 +108,27 @@ class Process:
             self._process.wait()
         for pipe in (self._stdin, self.answers.pipe, self.talk.pipe):
             pipe.close()
+
+
+_prepared: list[Process] = []
+
+
+def prepare() -> None:
+    """Start a process now that a worker is likely to be wanted, while whoever wants it is still being loaded.
+
+    Where it cannot be started, whoever needs one hears of it.
+    """
+    with suppress(OSError):
+        _prepared.append(Process())
+
+
+def started() -> Process:
+    """The process that was prepared, or a new one. Raises `OSError` where it cannot be started."""
+    while _prepared:
+        if not (process := _prepared.pop()).is_gone:
+            return process
+        process.end()
+    return Process()
 
 
 def _environment() -> dict[str, str]:
