@@ -10,7 +10,7 @@ from catalog.ledger import Entry, Fate, first_names, past
 from catalog.tables import Snapshot, Tables
 from catalog.zones import bronze_table
 from ingestion.account import Account
-from ingestion.fetch import Raw, fetched
+from ingestion.fetch import Early, Raw, fetched
 from ingestion.history import History
 from ingestion.manifest import Delivery, Manifest, Outcome, Patches
 from ingestion.parser import Parser
@@ -30,11 +30,13 @@ Heads = dict[str, Snapshot]
 class Workshop:
     """What an ingest parses with: a parser, and one beside it for small files, which are read two at a time.
 
-    ``scratch`` is the folder that they work in; ``told`` hears how far it is.
+    ``early`` may have read a delivery already; ``scratch`` is the folder that they work in; ``told`` hears how far it
+    is.
     """
 
     parser: Parser
     beside: Parser
+    early: Early
     scratch: Path
     told: Callable[["Read"], None] = lambda _: None
 
@@ -146,7 +148,7 @@ class Absorber:
     def _coming(self, archived: Sequence[int]) -> Iterator[_Coming]:
         """The deliveries in order; of small ones the next is begun before one is given."""
         deliveries, workshop = self._manifest.deliveries, self._workshop
-        found = fetched(self._tables.objects, self._manifest, archived, workshop.scratch)
+        found = fetched(self._tables.objects, self._manifest, archived, workshop.scratch, workshop.early)
         is_small = [deliveries[index].size_bytes <= SMALL_BYTES for index in archived]
         following: _Coming | None = None
         for place in range(len(archived)):

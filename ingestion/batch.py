@@ -52,12 +52,15 @@ class Finished:
 
 
 class Finisher:
-    """Finishes batches of one lake, with one parser."""
+    """Finishes batches of one lake, with one parser; ``archiving`` hears of a batch that is about to be archived."""
 
-    def __init__(self, tables: Tables, absorber: Callable[[Manifest, Heads], Absorber]) -> None:
+    def __init__(
+        self, tables: Tables, absorber: Callable[[Manifest, Heads], Absorber], archiving: Callable[[Manifest], None]
+    ) -> None:
         self._tables = tables
         self._objects: ObjectStore = tables.objects
         self._absorber = absorber
+        self._archiving = archiving
 
     def is_done(self, manifest: Manifest) -> bool:
         """Whether somebody has finished the batch. Raises `StoreError`."""
@@ -96,6 +99,7 @@ class Finisher:
         return is_routed and newest_epoch(self._objects) != manifest.epoch
 
     def _archive_all(self, manifest: Manifest) -> list[str | None]:
+        self._archiving(manifest)
         with ThreadPoolExecutor(landing.PARALLEL_REQUESTS) as pool:
             found = list(pool.map(lambda i: self._archive(manifest, i), range(len(manifest.deliveries))))
         return _in_order(manifest.deliveries, found)

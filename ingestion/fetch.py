@@ -4,17 +4,22 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
-from catalog.errors import StoreError
-from catalog.objects import ObjectStore
+from catalog.errors import LakeError, StoreError
+from catalog.objects import COPY_SIZE_BYTES_MAX, ObjectStore
 from catalog.zones import Zone
-from ingestion.manifest import Kind, Manifest
+from ingestion.manifest import Delivery, Kind, Manifest
 
 FILES_AHEAD = 16
 BYTES_AHEAD = 64 * 1024**2
 """What may lie in scratch before it is read: a file larger than this is fetched alone."""
+
+EARLY_BYTES_MIN = 16 * 1024**2
+"""The archiving of smaller files takes less than the requests that tell whether the archive has the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,70 @@ class Raw:
     sha256: str
 
 
+class Early:
+    """The first delivery of a batch, if it is large, read from landing while the server archives it.
+
+    The bytes count where the archive has the same ones, by the CRC-32 that the server found while it wrote them. Else,
+    and where the server finds none, the archive is read. A context manager: what nobody took is gone at its end.
+    """
+
+    def __init__(self, objects: ObjectStore, scratch: Path) -> None:
+        self._objects = objects
+        self._scratch = scratch
+        self._pool = ThreadPoolExecutor(1)
+        self._read: tuple[Manifest, Future[tuple[Raw, int] | None]] | None = None
+
+    def __enter__(self) -> "Early":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._drop()
+        self._pool.shutdown()
+
+    def begin(self, manifest: Manifest) -> None:
+        """Start to read the batch's first delivery, which is about to be archived."""
+        self._drop()
+        first = manifest.deliveries[0]
+        if first.is_landed and not first.is_withdrawn and EARLY_BYTES_MIN <= first.size_bytes <= COPY_SIZE_BYTES_MAX:
+            self._read = manifest, self._pool.submit(self._fetch, first)
+
+    def take(self, manifest: Manifest, index: int) -> Raw | None:
+        """A delivery's bytes, if they were read and are what was archived; who takes them removes them."""
+        if self._read is None or index > 0 or self._read[0] != manifest:
+            return None
+        reading, self._read = self._read[1], None
+        found = reading.result()
+        if found is None:
+            return None
+        raw, crc32 = found
+        with suppress(LakeError):
+            if self._objects.crc32(Zone.BRONZE, manifest.archive(index)) == crc32:
+                return raw
+        raw.path.unlink()
+        return None
+
+    def _fetch(self, delivery: Delivery) -> tuple[Raw, int] | None:
+        """The bytes and their CRC-32; None where they cannot be had, or nothing would tell whether the copy is good."""
+        path = self._scratch / f"{uuid.uuid4().hex}.raw"
+        with suppress(LakeError, OSError):
+            if self._objects.vouches_for_copies():
+                known = self._objects.fetch_version(delivery.version, path)
+                if path.stat().st_size == delivery.size_bytes:
+                    return Raw(path, known.sha256), known.crc32
+        path.unlink(missing_ok=True)
+        return None
+
+    def _drop(self) -> None:
+        if self._read is not None:
+            reading, self._read = self._read[1], None
+            if (found := reading.result()) is not None:
+                found[0].path.unlink()
+
+
 def fetched(
-    objects: ObjectStore, manifest: Manifest, indexes: Sequence[int], scratch: Path
+    objects: ObjectStore, manifest: Manifest, indexes: Sequence[int], scratch: Path, early: Early
 ) -> Iterator[tuple[int, Raw | None]]:
     """Each of a batch's deliveries by its index, with its bytes; None for one that has none to read. In order.
 
@@ -43,7 +110,7 @@ def fetched(
                     if waiting and ahead_bytes + size_bytes > BYTES_AHEAD:
                         break
                     is_read = manifest.deliveries[following].kind != Kind.RETRACT
-                    future = pool.submit(_fetch, objects, manifest, following, scratch) if is_read else None
+                    future = pool.submit(_fetch, objects, manifest, following, scratch, early) if is_read else None
                     waiting.append((following, future))
                     ahead_bytes += size_bytes
                     following = next(coming, None)
@@ -54,7 +121,9 @@ def fetched(
             pool.shutdown(cancel_futures=True)
 
 
-def _fetch(objects: ObjectStore, manifest: Manifest, index: int, scratch: Path) -> Raw:
+def _fetch(objects: ObjectStore, manifest: Manifest, index: int, scratch: Path, early: Early) -> Raw:
+    if (raw := early.take(manifest, index)) is not None:
+        return raw
     delivery, path = manifest.deliveries[index], scratch / f"{uuid.uuid4().hex}.raw"
     sha256 = objects.fetch_hashed(Zone.BRONZE, manifest.archive(index), path)
     size_bytes = path.stat().st_size

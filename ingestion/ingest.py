@@ -16,8 +16,9 @@ from catalog.objects import Sequence, require_versions
 from catalog.tables import Tables
 from catalog.zones import Zone
 from ingestion import landing
-from ingestion.absorb import Absorber, Read, Workshop
+from ingestion.absorb import Absorber, Heads, Read, Workshop
 from ingestion.batch import Finished, Finisher, bronze_heads
+from ingestion.fetch import Early
 from ingestion.manifest import Delivery, Manifest, datasets_begun, decode, encode, manifests, now
 from ingestion.options import DatasetPolicy
 from ingestion.parser import Parser, ParserLimits
@@ -151,10 +152,18 @@ def _finisher(tables: Tables, policy: Policy, told: Callable[[Told], None]) -> I
     own = Parser(scratch, policy.limits) if policy.parser is None else nullcontext(policy.parser)
     try:
         (scratch / "beside").mkdir()
-        with own as parser, Parser(scratch / "beside", policy.limits) as beside:
+        with (
+            own as parser,
+            Parser(scratch / "beside", policy.limits) as beside,
+            Early(tables.objects, scratch) as early,
+        ):
             parser.pair(beside)
-            workshop = Workshop(parser, beside, scratch, told)
-            yield Finisher(tables, lambda manifest, heads: Absorber(tables, workshop, manifest, heads)), parser
+            workshop = Workshop(parser, beside, early, scratch, told)
+
+            def absorber(manifest: Manifest, heads: Heads) -> Absorber:
+                return Absorber(tables, workshop, manifest, heads)
+
+            yield Finisher(tables, absorber, early.begin), parser
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -3,6 +3,15 @@
 from catalog.objects.endpoint import Endpoint
 from catalog.objects.probe import probe, require_versions
 from catalog.objects.sequence import Sequence
-from catalog.objects.store import ObjectInfo, ObjectStore, VersionInfo
+from catalog.objects.store import COPY_SIZE_BYTES_MAX, ObjectInfo, ObjectStore, VersionInfo
 
-__all__ = ["Endpoint", "ObjectInfo", "ObjectStore", "Sequence", "VersionInfo", "probe", "require_versions"]
+__all__ = [
+    "COPY_SIZE_BYTES_MAX",
+    "Endpoint",
+    "ObjectInfo",
+    "ObjectStore",
+    "Sequence",
+    "VersionInfo",
+    "probe",
+    "require_versions",
+]

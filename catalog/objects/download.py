@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from catalog.objects.client import Refusal, patiently
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 PART_BYTES = 16 * 1024**2
 PARALLEL_PARTS = 4
 _CHUNK_BYTES = 1024**2
+
+Asked: TypeAlias = Mapping[str, Any]
+"""What GetObject is asked for: bucket, key, and a version where it is not the newest."""
 
 Landed = Callable[[int, int, int], None]
 """Hears of each part in order, once it is in the file: the file, the offset, the length."""
@@ -31,23 +35,34 @@ class _Part:
     object_bytes: int
 
 
-def download(s3: "S3Client", bucket: str, key: str, path: Path, what: str) -> None:
+@dataclass(frozen=True)
+class Fingerprint:
+    """What an object's bytes are known by: their SHA-256 in hex, and their CRC-32."""
+
+    sha256: str
+    crc32: int
+
+
+def download(s3: "S3Client", asked: Asked, path: Path, what: str) -> None:
     """Copy an object to a local file; ``what`` names that in errors. Raises `NotFound`, `StoreError`."""
-    patiently(lambda: _copy(partial(_get, s3, bucket, key, what), path, lambda *_: None), what)
+    patiently(lambda: _copy(partial(_get, s3, asked, what), path, lambda *_: None), what)
 
 
-def download_hashed(s3: "S3Client", bucket: str, key: str, path: Path, what: str) -> str:
-    """The same, and the SHA-256 of its bytes in hex, which are hashed while others come."""
+def download_hashed(s3: "S3Client", asked: Asked, path: Path, what: str) -> Fingerprint:
+    """The same, and what its bytes are known by; they are hashed while others come."""
 
-    def read() -> str:
-        digest = hashlib.sha256()
+    def read() -> Fingerprint:
+        digest, crc32 = hashlib.sha256(), 0
 
         def landed(file: int, start: int, size_bytes: int) -> None:
+            nonlocal crc32
             for at in range(start, start + size_bytes, _CHUNK_BYTES):
-                digest.update(os.pread(file, min(_CHUNK_BYTES, start + size_bytes - at), at))
+                chunk = os.pread(file, min(_CHUNK_BYTES, start + size_bytes - at), at)
+                digest.update(chunk)
+                crc32 = zlib.crc32(chunk, crc32)
 
-        _copy(partial(_get, s3, bucket, key, what), path, landed)
-        return digest.hexdigest()
+        _copy(partial(_get, s3, asked, what), path, landed)
+        return Fingerprint(digest.hexdigest(), crc32)
 
     return patiently(read, what)
 
@@ -71,13 +86,12 @@ def _copy(get: Callable[[int, int], _Part], path: Path, landed: Landed) -> None:
                 pool.shutdown(cancel_futures=True)
 
 
-def _get(s3: "S3Client", bucket: str, key: str, what: str, file: int, start: int) -> _Part:
+def _get(s3: "S3Client", asked: Asked, what: str, file: int, start: int) -> _Part:
     """Write the part that begins at an offset to its place in a file."""
 
     def read() -> _Part:
-        asked = f"bytes={start}-{start + PART_BYTES - 1}"
         try:
-            reply = s3.get_object(Bucket=bucket, Key=key, Range=asked)
+            reply: Any = s3.get_object(**asked, Range=f"bytes={start}-{start + PART_BYTES - 1}")
         except s3.exceptions.ClientError as error:
             if error.response.get("Error", {}).get("Code") != "InvalidRange":
                 raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from catalog.errors import NotFound
 from catalog.objects.client import Refusal, answer, connect, patiently
-from catalog.objects.download import download, download_hashed
+from catalog.objects.download import Fingerprint, download, download_hashed
 from catalog.objects.endpoint import Endpoint
 from catalog.zones import Zone
 
@@ -24,6 +24,8 @@ COPY_SIZE_BYTES_MAX = 5 * 1024**3
 
 DELETED_AT_ONCE_MAX = 1000
 """As many as one DeleteObjects takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
+
+_COMPUTE_CHECKSUMS = {"MinIO", "AmazonS3"}
 
 _Versions: TypeAlias = tuple[tuple[str, str], ...]
 """Versions by key and version id."""
@@ -140,11 +142,16 @@ class ObjectStore:
 
     def fetch(self, zone: str, key: str, path: Path) -> None:
         """Copy an object to a local file. Raises `NotFound`, `StoreError`."""
-        download(self._s3, self._bucket(zone), key, path, f"read {zone}/{key}")
+        download(self._s3, {"Bucket": self._bucket(zone), "Key": key}, path, f"read {zone}/{key}")
 
     def fetch_hashed(self, zone: str, key: str, path: Path) -> str:
         """Copy an object to a local file; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
-        return download_hashed(self._s3, self._bucket(zone), key, path, f"read {zone}/{key}")
+        return download_hashed(self._s3, {"Bucket": self._bucket(zone), "Key": key}, path, f"read {zone}/{key}").sha256
+
+    def fetch_version(self, source: VersionInfo, path: Path) -> Fingerprint:
+        """Copy one version of a landing key to a local file; what it is known by. Raises `NotFound`, `StoreError`."""
+        asked = {"Bucket": self._bucket(Zone.LANDING), "Key": source.key, "VersionId": source.version_id}
+        return download_hashed(self._s3, asked, path, f"read {Zone.LANDING}/{source.key} version {source.version_id}")
 
     def exists(self, zone: str, key: str) -> bool:
         """Whether an object of that key is there. Raises `StoreError`."""
@@ -153,6 +160,24 @@ class ObjectStore:
         except NotFound:
             return False
         return True
+
+    def vouches_for_copies(self) -> bool:
+        """Whether the store computes the checksum of a copy while it writes it, so that `crc32` is the copy's own.
+
+        SeaweedFS carries over what came with the upload, which says nothing of the copy. Raises `StoreError`.
+        """
+        bucket = self._bucket(Zone.BRONZE)
+        reply = patiently(lambda: self._s3.head_bucket(Bucket=bucket), f"find {bucket}")
+        return reply["ResponseMetadata"]["HTTPHeaders"].get("server") in _COMPUTE_CHECKSUMS
+
+    def crc32(self, zone: str, key: str) -> int | None:
+        """The CRC-32 of all bytes of an object, where the store has one. Raises `NotFound`, `StoreError`."""
+        bucket = self._bucket(zone)
+        reply = patiently(
+            lambda: self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"), f"find {zone}/{key}"
+        )
+        whole = reply.get("ChecksumType") == "FULL_OBJECT" and reply.get("ChecksumCRC32")
+        return int.from_bytes(base64.b64decode(whole)) if whole else None
 
     def list_objects(self, zone: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         """The objects under a prefix, asked for by the thousand. Raises `StoreError`.
@@ -203,7 +228,7 @@ class ObjectStore:
             if source.size_bytes > COPY_SIZE_BYTES_MAX:
                 self._s3.copy(origin, target["Bucket"], to_key)
             else:
-                self._s3.copy_object(CopySource=origin, **target)
+                self._s3.copy_object(CopySource=origin, ChecksumAlgorithm="CRC32", **target)
 
         patiently(copy, f"copy {Zone.LANDING}/{source.key} version {source.version_id}")
 
