@@ -5,8 +5,10 @@ proposals of runs that died or have not published yet, and they go.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +21,9 @@ from lake.promote.declare import Job, Mode
 from lake.promote.memory import Room
 
 ATTEMPTS_MAX = 5
+
+UPLOADS_MAX = 4
+"""Files that are on their way to the store at once: one by one they wait for the store's hashes."""
 
 
 def files_of(
@@ -37,7 +42,8 @@ def files_of(
             files = apply(Ground(tables, job, pin, room), rows, pin.scan()).files
     if files is None:
         if written and not job.partition_by:
-            files = [tables.upload(job.table, path) for path in written]
+            with ThreadPoolExecutor(UPLOADS_MAX) as pool:
+                files = list(pool.map(partial(tables.upload, job.table), written))
         else:
             files = tables.sink(job.table, rows, job.partition_by)
     require_balance(job, {"accepted": count_rows(rows), "in its files": sum(file.rows for file in files)})
