@@ -261,7 +261,7 @@ class Absorber:
             self._set_aside.whole(entry)
             if entry.origin is not None:
                 self._settled[origin] = entry.delivery
-        self._history.add(asdict(entry))
+        self._history.add(vars(entry))
 
     def _settle(self, entry: Entry, leaving: Sequence[str], *, replacing: bool) -> None:
         """Rows of this batch's own deliveries are in no table yet: those never get there."""
