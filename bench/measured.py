@@ -42,6 +42,11 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
     return Measured(seconds, memory.peak_bytes, said)
 
 
+GROWTH_MIN = 1.01
+"""Pages are weighed where all that the processes hold has grown by so much: to weigh a gigabyte takes 13 ms of a core,
+and would slow down what is measured."""
+
+
 class _Memory(threading.Thread):
     """Looks again and again at what a tree of processes holds; pages that several share count once (PSS)."""
 
@@ -50,15 +55,25 @@ class _Memory(threading.Thread):
         self._root = psutil.Process(pid)
         self.ended = threading.Event()
         self.peak_bytes = 0
+        self._most_bytes = 0.0
 
     def run(self) -> None:
         while not self.ended.wait(SAMPLE_SECONDS):
             with suppress(psutil.NoSuchProcess):
                 tree = [self._root, *self._root.children(recursive=True)]
-                self.peak_bytes = max(self.peak_bytes, sum(map(_held_bytes, tree)))
+                if (held_bytes := sum(map(_held_bytes, tree))) > GROWTH_MIN * self._most_bytes:
+                    self.peak_bytes = max(self.peak_bytes, sum(map(_weighed_bytes, tree)))
+                    # What was held for a moment, and is not weighed, must not hide what comes after it.
+                    self._most_bytes = min(held_bytes, sum(map(_held_bytes, tree)))
 
 
 def _held_bytes(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _weighed_bytes(process: psutil.Process) -> int:
     with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         return int(process.memory_full_info().pss)
     return 0

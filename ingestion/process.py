@@ -67,8 +67,7 @@ class Worker:
         self.pid = self._process.pid
         self._watched = psutil.Process(self.pid)
         self._received = bytearray()
-        self._look_at = self._weigh_at = 0.0
-        self._weighed = 0
+        self._look_at = 0.0
         self.is_ready = False
 
     def await_ready(self, seconds_max: float) -> None:
@@ -103,19 +102,11 @@ class Worker:
         return values
 
     def resident_bytes(self) -> int:
-        """The memory that the process holds, or held a moment ago: a look takes as long as a tenth of a small file.
-
-        0 when it has ended.
-        """
-        if self._process.poll() is not None:
+        """The memory that the process holds; 0 when it has ended."""
+        try:
+            return 0 if self._process.poll() is not None else self._watched.memory_info().rss
+        except psutil.Error:
             return 0
-        if (now := time.monotonic()) >= self._weigh_at:
-            self._weigh_at = now + _TICK_SECONDS
-            try:
-                self._weighed = self._watched.memory_info().rss
-            except psutil.Error:
-                self._weighed = 0
-        return self._weighed
 
     def stop(self, patience_seconds: float) -> None:
         """End the process: it is asked to, given some time, then killed."""

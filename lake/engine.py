@@ -5,10 +5,12 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -17,6 +19,8 @@ from duckdb.sqltypes import DuckDBPyType
 
 from catalog.errors import UsageError
 from catalog.zones import TABLE_ZONES, TableName
+
+T = TypeVar("T")
 
 BATCH_ROWS = 50_000
 
@@ -168,7 +172,9 @@ class Answer:
     What Polars has no type for comes as text. Columns of one name are told apart: ``a``, ``a_1``.
     """
 
-    def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+        self._connection = connection
+        relation = connection.sql(sql)
         names, types = distinct(relation.columns), relation.types
         self.integers = [name for name, dtype in zip(names, types, strict=True) if dtype.id in ("hugeint", "uhugeint")]
         columns = [
@@ -178,11 +184,24 @@ class Answer:
         self._relation = relation.project(", ".join(columns))
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows; the first frame is empty. Raises `UsageError` for a bad query, or a value that Polars lacks."""
-        reader = self._relation.to_arrow_reader(BATCH_ROWS)
-        yield pl.Schema(reader.schema).to_frame()
-        while (batch := _next(reader)) is not None:
-            yield _exact(batch)
+        """The rows; the first frame is empty. Raises `UsageError` for a bad query, or a value that Polars lacks.
+
+        DuckDB works beside whoever waits, and so can be interrupted (Ctrl-C): by itself it looks for that between its
+        tasks, of which a query may have one that takes minutes (https://github.com/duckdb/duckdb/issues/10216).
+        """
+        with ThreadPoolExecutor(1) as beside:
+            reader = self._awaited(beside.submit(self._relation.to_arrow_reader, BATCH_ROWS))
+            yield pl.Schema(reader.schema).to_frame()
+            while (batch := self._awaited(beside.submit(_next, reader))) is not None:
+                yield _exact(batch)
+
+    def _awaited(self, doing: Future[T]) -> T:
+        try:
+            return doing.result()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            wait([doing])
+            raise
 
 
 def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:

@@ -118,10 +118,10 @@ def _answered(view: Published, settings: Settings, sql: str) -> Iterator[tuple[A
             # Over empty tables, so that a slip of the pen is told before anything large is fetched.
             for snapshot in snapshots:
                 show_table(connection, snapshot.name, snapshot.schema, [], lease.folder)
-            Answer(connection.sql(statement.sql))
+            Answer(connection, statement.sql)
         for snapshot in snapshots:
             show_table(connection, snapshot.name, snapshot.schema, lease.files(snapshot), lease.folder)
-        yield Answer(connection.sql(statement.sql)), lease.folder
+        yield Answer(connection, statement.sql), lease.folder
         for snapshot in snapshots:
             hide_table(connection, snapshot.name)
 

@@ -58,7 +58,9 @@ def run(
                 pool.warm_up()
 
             def promote_all(base: Commit, bronze: Mapping[TableName, Snapshot]) -> tuple[Outcome, ...]:
-                return tuple(promote(chosen(lake, names), base, bronze, pool, heard, options))
+                outcomes = tuple(promote(chosen(lake, names), base, bronze, pool, heard, options))
+                pool.dismiss()
+                return outcomes
 
             message = _message(batches)
             return publish(lake, record, batches, message, promote_all, all_or_nothing=options.all_or_nothing)

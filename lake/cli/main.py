@@ -74,10 +74,12 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; a worker that it is likely to need starts first."""
         name, *rest = args
-        if name in _WITH_WORKER and not all(word.startswith("-") for word in rest) and not {"-h", "--help"} & set(rest):
-            from lake.promote.process import prepare
+        names_table = any("." in word and not {"=", "/"} & set(word) for word in rest if not word.startswith("-"))
+        if name in _WITH_WORKER and names_table and not ctx.resilient_parsing:
+            from lake.promote.process import end_prepared, prepare
 
             prepare()
+            ctx.call_on_close(end_prepared)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,6 +4,7 @@ A job that hangs its worker, fills its memory or kills it costs that job and not
 to blame for is tried again after a while.
 """
 
+import os
 import selectors
 import sys
 import time
@@ -23,6 +24,7 @@ from lake.promote.compare import Difference, discard
 from lake.promote.hand import Hand, Lost
 from lake.promote.outcome import Outcome, error_from_dict
 from lake.promote.preview import Ahead, Preview
+from lake.promote.process import environment
 from lake.promote.work import Tell, Work, failed, request
 
 ATTEMPTS_MAX = 4
@@ -71,6 +73,8 @@ class Site:
         endpoint = tables.endpoint
         return {
             "path": sys.path,
+            "environment": environment(),
+            "folder": os.getcwd(),
             "jobs": str(self.jobs),
             "scratch": str(self.scratch),
             "cache": str(self.cache),
@@ -106,6 +110,7 @@ class Pool:
         self._jobs_max = max(1, min(site.jobs_max, int(site.memory_gb / JOB_GB_MIN)))
         self._queue: list[_Order] = []
         self._hands: dict[Hand, _Order | None] = {}
+        self._leaving: list[Hand] = []
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> "Pool":
@@ -114,13 +119,19 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for hand in self._hands:
-            if hand.is_idle and error is None:
-                hand.dismiss()
-        for hand in self._hands:
+        if error is None:
+            self.dismiss()
+        for hand in (*self._hands, *self._leaving):
             # One that was only warmed up has nothing to put in order.
             hand.end(patiently=hand.is_idle and hand.has_worked and error is None)
         self._selector.close()
+
+    def dismiss(self) -> None:
+        """Let the workers end that have nothing to do: while a run is published, they put their things in order."""
+        for hand in [hand for hand, its in self._hands.items() if its is None]:
+            self._forget(hand)
+            hand.dismiss()
+            self._leaving.append(hand)
 
     def warm_up(self) -> None:
         """Start a worker for jobs that are likely to come: it takes as long as it does to find out which they are.
@@ -234,10 +245,13 @@ class Pool:
         return hand
 
     def _fire(self, hand: Hand) -> None:
+        self._forget(hand)
+        hand.end()
+
+    def _forget(self, hand: Hand) -> None:
         del self._hands[hand]
         for lines in hand.pipes:
             self._selector.unregister(lines.pipe)
-        hand.end()
 
     def _settle(self, hand: Hand, order: _Order, found: dict[str, Any] | Lost) -> list[Outcome]:
         """The outcome of a job that has ended, in a list; an empty one where it is to be done once more."""

@@ -56,7 +56,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,
             bufsize=0,
         )
@@ -122,6 +122,12 @@ def prepare() -> None:
         _prepared.append(Process())
 
 
+def end_prepared() -> None:
+    """End what was prepared and is not wanted."""
+    while _prepared:
+        _prepared.pop().end()
+
+
 def started() -> Process:
     """The process that was prepared, or a new one. Raises `OSError` where it cannot be started."""
     while _prepared:
@@ -131,8 +137,8 @@ def started() -> Process:
     return Process()
 
 
-def _environment() -> dict[str, str]:
-    """This process's, which the jobs may use; and where this package is, if it is not installed.
+def environment() -> dict[str, str]:
+    """A worker's: this process's, which the jobs may use; and where this package is, if it is not installed.
 
     Polars goes through rows in pieces of half its own size: a table of 16 columns takes 0.3 GB less, and no longer.
     """

@@ -5,7 +5,6 @@ job at a time; it answers each job with one JSON line. What a job or a library p
 line. `lake.promote.pool` is the other side.
 """
 
-import atexit
 import ctypes
 import json
 import os
@@ -181,7 +180,10 @@ def main(arguments: list[str]) -> None:
     _end_with(int(arguments[0]))
     requests = iter(_Requests(pipe))
     hello = next(requests)
-    # Jobs import what they would in the process of whoever started the run.
+    # Jobs find and import what they would in the process of whoever started the run, which may be older than its jobs.
+    os.environ.clear()
+    os.environ.update(hello["environment"])
+    os.chdir(hello["folder"])
     sys.path[:] = hello["path"]
     session = _Session(hello, Path(hello["scratch"]) / f"worker-{os.getpid()}")
     for request in requests:
@@ -189,7 +191,6 @@ def main(arguments: list[str]) -> None:
         while rest:
             rest = rest[answers.write(rest) :]
     _end_children()
-    _end_at_once()
 
 
 def _end_children() -> None:
@@ -197,14 +198,6 @@ def _end_children() -> None:
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()
-
-
-def _end_at_once() -> None:
-    """End without taking the interpreter and its libraries apart, 0.2 s for which the parent would wait."""
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from lake.promote.memory import Room
 
 ATTEMPTS_MAX = 5
 
-UPLOADS_MAX = 4
-"""Files that are on their way to the store at once: one by one they wait for the store's hashes."""
+UPLOADS_MAX = 3
+"""Files that are on their way to the store at once, each in up to ten parts."""
 
 
 def files_of(

@@ -1,0 +1,127 @@
+"""A large file is read from landing while the server archives it, and counts only where the archive is the same."""
+
+import hashlib
+import zlib
+from pathlib import Path
+
+import pytest
+
+from catalog.objects import Endpoint, ObjectStore
+from catalog.zones import Zone
+from ingestion import fetch, landing
+from ingestion.manifest import Manifest, now
+from ingestion.options import DatasetPolicy
+from tests.faults.bench import Bench
+from tests.faults.checks import check_once
+from tests.support.proxy import Proxy
+from tests.support.stores import Stores, lake_on
+
+FILE, OTHER = b"k,v\n1,here\n", b"k,v\n1,else\n"
+LANDED, ARCHIVED = r"/x\.csv\?.*versionId", r"/raw/a/00000001/000000"
+
+
+@pytest.fixture(autouse=True)
+def no_file_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few bytes do."""
+    monkeypatch.setattr(fetch, "EARLY_BYTES_MIN", 0)
+
+
+@pytest.fixture
+def minio(stores: Stores) -> Endpoint:
+    """A lake on the server that computes the checksum of what it copies."""
+    return lake_on(stores("minio"))
+
+
+def test_a_checksum_of_a_copy_is_of_its_bytes(endpoint: Endpoint, tmp_path: Path) -> None:
+    """Where a store vouches for it; whether the file came in one request or in parts, and with which checksum."""
+    objects = ObjectStore(endpoint)
+    body = bytes(range(256)) * 40_000
+    (tmp_path / "file").write_bytes(body)
+    objects.put(Zone.LANDING, "whole", body)
+    objects.put_file(Zone.LANDING, "parts", tmp_path / "file")
+    vouches = objects.vouches_for_copies()
+    for version in list(objects.list_versions(Zone.LANDING)):
+        objects.copy_version(version, Zone.BRONZE, version.key)
+        if vouches:
+            assert objects.crc32(Zone.BRONZE, version.key) == zlib.crc32(body)
+        known = objects.fetch_version(version, tmp_path / "fetched")
+        assert (known.sha256, known.crc32) == (hashlib.sha256(body).hexdigest(), zlib.crc32(body))
+
+
+def test_minio_vouches_for_copies_and_seaweedfs_does_not(stores: Stores) -> None:
+    """SeaweedFS carries over the checksum of the upload."""
+    assert ObjectStore(lake_on(stores("minio"))).vouches_for_copies()
+    assert not ObjectStore(lake_on(stores("seaweedfs"))).vouches_for_copies()
+
+
+def test_each_file_is_read_once(endpoint: Endpoint) -> None:
+    """From landing where the archive is known to be the same, else from the archive."""
+    vouches = ObjectStore(endpoint).vouches_for_copies()
+    with Proxy(endpoint) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", FILE)
+        bench.ingest()
+        assert len(proxy.seen("GET", LANDED)) == int(vouches)
+        assert len(proxy.seen("GET", ARCHIVED)) == int(not vouches)
+        assert bench.ledger("a")[0].sha256 == hashlib.sha256(FILE).hexdigest()
+        check_once(bench)
+
+
+def test_what_counts_is_what_was_archived(minio: Endpoint) -> None:
+    """A copy that is not what landed: its bytes are read, and its hash is in the ledger."""
+    direct = ObjectStore(minio)
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", FILE)
+        proxy.on_request(lambda seen: direct.put(Zone.BRONZE, "raw/a/00000001/000000", OTHER), "HEAD", ARCHIVED)
+        bench.ingest()
+        assert bench.rows("a")["v"].to_list() == ["else"]
+        assert bench.ledger("a")[0].sha256 == hashlib.sha256(OTHER).hexdigest()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [404, 403, 503])
+def test_where_landing_cannot_be_read_the_archive_is(minio: Endpoint, status: int) -> None:
+    """Nothing is said of it, and nothing is lost."""
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", FILE)
+        proxy.answer(status, "GET", LANDED, None)
+        bench.ingest()
+        assert len(proxy.seen("GET", ARCHIVED)) == 1
+        check_once(bench)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [404, 503])
+def test_where_no_checksum_can_be_had_the_archive_is_read(minio: Endpoint, status: int) -> None:
+    """The bytes that were read before do not count."""
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", FILE)
+        proxy.answer(status, "HEAD", ARCHIVED, None)
+        bench.ingest()
+        assert len(proxy.seen("GET", ARCHIVED)) == 1
+        check_once(bench)
+
+
+def test_a_file_that_is_withdrawn_while_it_is_read_brings_no_row(minio: Endpoint) -> None:
+    """It is not archived, so what was read of it does not count."""
+    direct = Bench(minio)
+    dropped = direct.drop("a/x.csv", FILE)
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        proxy.on_request(lambda seen: direct.remove(dropped), "PUT", ARCHIVED)
+        bench.ingest()
+        assert bench.fates("a") == [("x.csv", "withdrawn")]
+
+
+def test_what_nobody_takes_does_not_stay(minio: Endpoint, tmp_path: Path) -> None:
+    """Neither what was read for a batch before, nor what was read last."""
+    bench = Bench(minio)
+    bench.drop("a/x.csv", FILE)
+    manifest = Manifest("a", 1, landing.find(bench.objects)["a"], {}, now(), DatasetPolicy())
+    with fetch.Early(bench.objects, tmp_path) as early:
+        early.begin(manifest)
+        early.begin(manifest)
+    assert list(tmp_path.iterdir()) == []
