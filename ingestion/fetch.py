@@ -1,5 +1,6 @@
-"""Raw bytes out of the archive, a little ahead of their reader: many small files wait for the network together."""
+"""Raw bytes, a little ahead of their reader: small files wait for the network together, a large one for no copy."""
 
+import threading
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from catalog.errors import LakeError, StoreError
-from catalog.objects import COPY_SIZE_BYTES_MAX, ObjectStore
+from catalog.objects import ObjectStore
 from catalog.zones import Zone
 from ingestion.manifest import Delivery, Kind, Manifest
 
@@ -18,8 +19,9 @@ FILES_AHEAD = 16
 BYTES_AHEAD = 64 * 1024**2
 """What may lie in scratch before it is read: a file larger than this is fetched alone."""
 
-EARLY_BYTES_MIN = 16 * 1024**2
-"""The archiving of smaller files takes less than the requests that tell whether the archive has the same bytes."""
+
+class _Unwanted(Exception):
+    """Nobody waits for the bytes any more."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Raw:
 class Early:
     """The first delivery of a batch, if it is large, read from landing while the server archives it.
 
-    The bytes count where the archive has the same ones, by the CRC-32 that the server found while it wrote them. Else,
+    The bytes count where the archive has the same ones, by the CRC-32 that the server found when it copied them. Else,
     and where the server finds none, the archive is read. A context manager: what nobody took is gone at its end.
     """
 
@@ -41,6 +43,7 @@ class Early:
         self._objects = objects
         self._scratch = scratch
         self._pool = ThreadPoolExecutor(1)
+        self._unwanted = threading.Event()
         self._read: tuple[Manifest, Future[tuple[Raw, int] | None]] | None = None
 
     def __enter__(self) -> "Early":
@@ -49,14 +52,16 @@ class Early:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._drop()
-        self._pool.shutdown()
+        try:
+            self._drop()
+        finally:
+            self._pool.shutdown()
 
     def begin(self, manifest: Manifest) -> None:
         """Start to read the batch's first delivery, which is about to be archived."""
         self._drop()
         first = manifest.deliveries[0]
-        if first.is_landed and not first.is_withdrawn and EARLY_BYTES_MIN <= first.size_bytes <= COPY_SIZE_BYTES_MAX:
+        if first.is_landed and not first.is_withdrawn:
             self._read = manifest, self._pool.submit(self._fetch, first)
 
     def take(self, manifest: Manifest, index: int) -> Raw | None:
@@ -77,19 +82,26 @@ class Early:
     def _fetch(self, delivery: Delivery) -> tuple[Raw, int] | None:
         """The bytes and their CRC-32; None where they cannot be had, or nothing would tell whether the copy is good."""
         path = self._scratch / f"{uuid.uuid4().hex}.raw"
-        with suppress(LakeError, OSError):
-            if self._objects.vouches_for_copies():
-                known = self._objects.fetch_version(delivery.version, path)
+        with suppress(LakeError, OSError, _Unwanted):
+            if self._objects.vouches_for_copy(delivery.version):
+                known = self._objects.fetch_version(delivery.version, path, self._require_wanted)
                 if path.stat().st_size == delivery.size_bytes:
                     return Raw(path, known.sha256), known.crc32
         path.unlink(missing_ok=True)
         return None
 
+    def _require_wanted(self) -> None:
+        if self._unwanted.is_set():
+            raise _Unwanted
+
     def _drop(self) -> None:
-        if self._read is not None:
-            reading, self._read = self._read[1], None
-            if (found := reading.result()) is not None:
-                found[0].path.unlink()
+        if self._read is None:
+            return
+        reading, self._read = self._read[1], None
+        self._unwanted.set()
+        if (found := reading.result()) is not None:
+            found[0].path.unlink()
+        self._unwanted.clear()
 
 
 def fetched(

@@ -5,12 +5,11 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -20,9 +19,9 @@ from duckdb.sqltypes import DuckDBPyType
 from catalog.errors import UsageError
 from catalog.zones import TABLE_ZONES, TableName
 
-T = TypeVar("T")
-
 BATCH_ROWS = 50_000
+
+INTERRUPT_SECONDS = 0.05
 
 _OPENERS = {"select", "with", "from", "values", "table", "describe", "desc", "summarize", "pivot", "unpivot"}
 _BEFORE_OPENER = {"explain", "analyze", "format", "json", "text", "html", "graphviz", "yaml", "mermaid", "(", ")", ","}
@@ -189,18 +188,25 @@ class Answer:
         DuckDB works beside whoever waits, and so can be interrupted (Ctrl-C): by itself it looks for that between its
         tasks, of which a query may have one that takes minutes (https://github.com/duckdb/duckdb/issues/10216).
         """
-        with ThreadPoolExecutor(1) as beside:
-            reader = self._awaited(beside.submit(self._relation.to_arrow_reader, BATCH_ROWS))
+        with _beside(self._connection) as thread:
+            reader = thread.submit(self._relation.to_arrow_reader, BATCH_ROWS).result()
             yield pl.Schema(reader.schema).to_frame()
-            while (batch := self._awaited(beside.submit(_next, reader))) is not None:
+            while (batch := thread.submit(_next, reader).result()) is not None:
                 yield _exact(batch)
 
-    def _awaited(self, doing: Future[T]) -> T:
+
+@contextmanager
+def _beside(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecutor]:
+    """A thread for what a database does; where whoever waits is interrupted, it is, too."""
+    with ThreadPoolExecutor(1) as thread:
         try:
-            return doing.result()
-        except KeyboardInterrupt:
-            self._connection.interrupt()
-            wait([doing])
+            yield thread
+        except BaseException:
+            last = thread.submit(lambda: None)
+            # Again and again: a query that is only about to begin does not hear of it.
+            while not last.done():
+                connection.interrupt()
+                wait([last], INTERRUPT_SECONDS)
             raise
 
 

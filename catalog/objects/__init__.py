@@ -3,10 +3,9 @@
 from catalog.objects.endpoint import Endpoint
 from catalog.objects.probe import probe, require_versions
 from catalog.objects.sequence import Sequence
-from catalog.objects.store import COPY_SIZE_BYTES_MAX, ObjectInfo, ObjectStore, VersionInfo
+from catalog.objects.store import ObjectInfo, ObjectStore, VersionInfo
 
 __all__ = [
-    "COPY_SIZE_BYTES_MAX",
     "Endpoint",
     "ObjectInfo",
     "ObjectStore",

@@ -48,8 +48,13 @@ def download(s3: "S3Client", asked: Asked, path: Path, what: str) -> None:
     patiently(lambda: _copy(partial(_get, s3, asked, what), path, lambda *_: None), what)
 
 
-def download_hashed(s3: "S3Client", asked: Asked, path: Path, what: str) -> Fingerprint:
-    """The same, and what its bytes are known by; they are hashed while others come."""
+def download_hashed(
+    s3: "S3Client", asked: Asked, path: Path, what: str, meanwhile: Callable[[], None] = lambda: None
+) -> Fingerprint:
+    """The same, and what its bytes are known by; they are hashed while others come.
+
+    ``meanwhile`` is called now and then; what it raises ends the work.
+    """
 
     def read() -> Fingerprint:
         digest, crc32 = hashlib.sha256(), 0
@@ -57,6 +62,7 @@ def download_hashed(s3: "S3Client", asked: Asked, path: Path, what: str) -> Fing
         def landed(file: int, start: int, size_bytes: int) -> None:
             nonlocal crc32
             for at in range(start, start + size_bytes, _CHUNK_BYTES):
+                meanwhile()
                 chunk = os.pread(file, min(_CHUNK_BYTES, start + size_bytes - at), at)
                 digest.update(chunk)
                 crc32 = zlib.crc32(chunk, crc32)

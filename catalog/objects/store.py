@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,11 @@ COPY_SIZE_BYTES_MAX = 5 * 1024**3
 DELETED_AT_ONCE_MAX = 1000
 """As many as one DeleteObjects takes: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
 
-_COMPUTE_CHECKSUMS = {"MinIO", "AmazonS3"}
+CHECKED_BYTES_MIN = 16 * 1024**2
+"""A smaller file is copied sooner than the requests are answered that tell whether its copy is the same."""
+
+_FIND_CHECKSUMS = {"MinIO", "AmazonS3"}
+"""What these servers call themselves."""
 
 _Versions: TypeAlias = tuple[tuple[str, str], ...]
 """Versions by key and version id."""
@@ -148,10 +152,14 @@ class ObjectStore:
         """Copy an object to a local file; its SHA-256 in hex. Raises `NotFound`, `StoreError`."""
         return download_hashed(self._s3, {"Bucket": self._bucket(zone), "Key": key}, path, f"read {zone}/{key}").sha256
 
-    def fetch_version(self, source: VersionInfo, path: Path) -> Fingerprint:
-        """Copy one version of a landing key to a local file; what it is known by. Raises `NotFound`, `StoreError`."""
+    def fetch_version(self, source: VersionInfo, path: Path, meanwhile: Callable[[], None]) -> Fingerprint:
+        """Copy one version of a landing key to a local file; what it is known by.
+
+        ``meanwhile`` is called now and then; what it raises ends the work. Raises `NotFound`, `StoreError`.
+        """
         asked = {"Bucket": self._bucket(Zone.LANDING), "Key": source.key, "VersionId": source.version_id}
-        return download_hashed(self._s3, asked, path, f"read {Zone.LANDING}/{source.key} version {source.version_id}")
+        what = f"read {Zone.LANDING}/{source.key} version {source.version_id}"
+        return download_hashed(self._s3, asked, path, what, meanwhile)
 
     def exists(self, zone: str, key: str) -> bool:
         """Whether an object of that key is there. Raises `StoreError`."""
@@ -161,23 +169,24 @@ class ObjectStore:
             return False
         return True
 
-    def vouches_for_copies(self) -> bool:
-        """Whether the store computes the checksum of a copy while it writes it, so that `crc32` is the copy's own.
+    def vouches_for_copy(self, source: VersionInfo) -> bool:
+        """Whether the store is likely to find the CRC-32 of a version's copy by itself, so that `crc32` tells of it.
 
-        SeaweedFS carries over what came with the upload, which says nothing of the copy. Raises `StoreError`.
+        Some carry over to a copy what came with the upload (SeaweedFS, and MinIO before 2025): of a version that has
+        one of all its bytes nothing can be told. Raises `NotFound`, `StoreError`.
         """
-        bucket = self._bucket(Zone.BRONZE)
-        reply = patiently(lambda: self._s3.head_bucket(Bucket=bucket), f"find {bucket}")
-        return reply["ResponseMetadata"]["HTTPHeaders"].get("server") in _COMPUTE_CHECKSUMS
+        if not CHECKED_BYTES_MIN <= source.size_bytes <= COPY_SIZE_BYTES_MAX:
+            return False
+        reply = self._described(Zone.LANDING, source.key, VersionId=source.version_id)
+        return reply["ResponseMetadata"]["HTTPHeaders"].get("server") in _FIND_CHECKSUMS and _crc32(reply) is None
 
     def crc32(self, zone: str, key: str) -> int | None:
         """The CRC-32 of all bytes of an object, where the store has one. Raises `NotFound`, `StoreError`."""
-        bucket = self._bucket(zone)
-        reply = patiently(
-            lambda: self._s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED"), f"find {zone}/{key}"
-        )
-        whole = reply.get("ChecksumType") == "FULL_OBJECT" and reply.get("ChecksumCRC32")
-        return int.from_bytes(base64.b64decode(whole)) if whole else None
+        return _crc32(self._described(zone, key))
+
+    def _described(self, zone: str, key: str, **version: Any) -> Any:
+        asked = {"Bucket": self._bucket(zone), "Key": key, "ChecksumMode": "ENABLED", **version}
+        return patiently(lambda: self._s3.head_object(**asked), f"find {zone}/{key}")
 
     def list_objects(self, zone: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         """The objects under a prefix, asked for by the thousand. Raises `StoreError`.
@@ -220,7 +229,10 @@ class ObjectStore:
                 after["VersionIdMarker"] = page["NextVersionIdMarker"]
 
     def copy_version(self, source: VersionInfo, to_zone: str, to_key: str) -> None:
-        """Copy one version of a landing key on the server. Raises `NotFound` on a 404, which may be a lie."""
+        """Copy one version of a landing key on the server. Raises `NotFound` on a 404, which may be a lie.
+
+        Of a large one the server is asked to find the CRC-32 of what it reads and writes.
+        """
         origin: Any = {"Bucket": self._bucket(Zone.LANDING), "Key": source.key, "VersionId": source.version_id}
         target: Any = {"Bucket": self._bucket(to_zone), "Key": to_key}
 
@@ -228,7 +240,8 @@ class ObjectStore:
             if source.size_bytes > COPY_SIZE_BYTES_MAX:
                 self._s3.copy(origin, target["Bucket"], to_key)
             else:
-                self._s3.copy_object(CopySource=origin, ChecksumAlgorithm="CRC32", **target)
+                checked: Any = {"ChecksumAlgorithm": "CRC32"} if source.size_bytes >= CHECKED_BYTES_MIN else {}
+                self._s3.copy_object(CopySource=origin, **target, **checked)
 
         patiently(copy, f"copy {Zone.LANDING}/{source.key} version {source.version_id}")
 
@@ -310,6 +323,12 @@ class ObjectStore:
     def _page(self, verb: str, zone: str, prefix: str, after: dict[str, Any]) -> Any:
         call = getattr(self._s3, verb)
         return patiently(lambda: call(Bucket=self._bucket(zone), Prefix=prefix, **after), f"list {zone}/{prefix}")
+
+
+def _crc32(reply: Any) -> int | None:
+    """The CRC-32 that a reply tells of all bytes of an object: of one in parts there may be one of the parts' own."""
+    told = reply.get("ChecksumCRC32") if reply.get("ChecksumType") == "FULL_OBJECT" else None
+    return None if told is None else int.from_bytes(base64.b64decode(told))
 
 
 def _etag(reply: Any) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.objects import Endpoint, ObjectStore
+from catalog.objects import Endpoint, ObjectStore, download, store
+from catalog.objects.client import connect
 from catalog.zones import Zone
 from ingestion import fetch, landing
 from ingestion.manifest import Manifest, now
@@ -23,7 +24,13 @@ LANDED, ARCHIVED = r"/x\.csv\?.*versionId", r"/raw/a/00000001/000000"
 @pytest.fixture(autouse=True)
 def no_file_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a few bytes do."""
-    monkeypatch.setattr(fetch, "EARLY_BYTES_MIN", 0)
+    monkeypatch.setattr(store, "CHECKED_BYTES_MIN", 0)
+
+
+def names_itself_as_one_that_vouches(endpoint: Endpoint) -> bool:
+    """MinIO finds the checksum of a copy, SeaweedFS carries over that of the upload."""
+    server = connect(endpoint).head_bucket(Bucket=endpoint.bucket(Zone.BRONZE))
+    return server["ResponseMetadata"]["HTTPHeaders"]["server"] == "MinIO"
 
 
 @pytest.fixture
@@ -32,31 +39,36 @@ def minio(stores: Stores) -> Endpoint:
     return lake_on(stores("minio"))
 
 
-def test_a_checksum_of_a_copy_is_of_its_bytes(endpoint: Endpoint, tmp_path: Path) -> None:
-    """Where a store vouches for it; whether the file came in one request or in parts, and with which checksum."""
-    objects = ObjectStore(endpoint)
+@pytest.mark.parametrize("upload", ["SHA256", "parts"])
+def test_the_checksum_of_a_copy_is_of_its_bytes(endpoint: Endpoint, tmp_path: Path, upload: str) -> None:
+    """Where a store vouches for it: the upload brought another one, or one of its parts."""
+    bench = Bench(endpoint)
     body = bytes(range(256)) * 40_000
-    (tmp_path / "file").write_bytes(body)
-    objects.put(Zone.LANDING, "whole", body)
-    objects.put_file(Zone.LANDING, "parts", tmp_path / "file")
-    vouches = objects.vouches_for_copies()
-    for version in list(objects.list_versions(Zone.LANDING)):
-        objects.copy_version(version, Zone.BRONZE, version.key)
-        if vouches:
-            assert objects.crc32(Zone.BRONZE, version.key) == zlib.crc32(body)
-        known = objects.fetch_version(version, tmp_path / "fetched")
-        assert (known.sha256, known.crc32) == (hashlib.sha256(body).hexdigest(), zlib.crc32(body))
+    if upload == "parts":
+        (tmp_path / "file").write_bytes(body)
+        bench.objects.put_file(Zone.LANDING, "a/x.csv", tmp_path / "file")
+    else:
+        bench.drop("a/x.csv", body)
+    (version,) = bench.landing()
+    assert bench.objects.vouches_for_copy(version) == names_itself_as_one_that_vouches(endpoint)
+    bench.objects.copy_version(version, Zone.BRONZE, "copy")
+    if names_itself_as_one_that_vouches(endpoint):
+        assert bench.objects.crc32(Zone.BRONZE, "copy") == zlib.crc32(body)
+    known = bench.objects.fetch_version(version, tmp_path / "fetched", lambda: None)
+    assert (known.sha256, known.crc32) == (hashlib.sha256(body).hexdigest(), zlib.crc32(body))
 
 
-def test_minio_vouches_for_copies_and_seaweedfs_does_not(stores: Stores) -> None:
-    """SeaweedFS carries over the checksum of the upload."""
-    assert ObjectStore(lake_on(stores("minio"))).vouches_for_copies()
-    assert not ObjectStore(lake_on(stores("seaweedfs"))).vouches_for_copies()
+def test_a_checksum_that_may_have_been_carried_over_proves_nothing(endpoint: Endpoint) -> None:
+    """The upload brought a CRC-32 of all bytes: whether the copy's was found or carried over, nobody can tell."""
+    bench = Bench(endpoint)
+    bench.drop("a/x.csv", FILE, "CRC32")
+    (version,) = bench.landing()
+    assert not bench.objects.vouches_for_copy(version)
 
 
 def test_each_file_is_read_once(endpoint: Endpoint) -> None:
     """From landing where the archive is known to be the same, else from the archive."""
-    vouches = ObjectStore(endpoint).vouches_for_copies()
+    vouches = names_itself_as_one_that_vouches(endpoint)
     with Proxy(endpoint) as proxy:
         bench = Bench(proxy.endpoint)
         bench.drop("a/x.csv", FILE)
@@ -75,6 +87,7 @@ def test_what_counts_is_what_was_archived(minio: Endpoint) -> None:
         bench.drop("a/x.csv", FILE)
         proxy.on_request(lambda seen: direct.put(Zone.BRONZE, "raw/a/00000001/000000", OTHER), "HEAD", ARCHIVED)
         bench.ingest()
+        assert len(proxy.seen("GET", LANDED)) == 1
         assert bench.rows("a")["v"].to_list() == ["else"]
         assert bench.ledger("a")[0].sha256 == hashlib.sha256(OTHER).hexdigest()
 
@@ -101,7 +114,7 @@ def test_where_no_checksum_can_be_had_the_archive_is_read(minio: Endpoint, statu
         bench.drop("a/x.csv", FILE)
         proxy.answer(status, "HEAD", ARCHIVED, None)
         bench.ingest()
-        assert len(proxy.seen("GET", ARCHIVED)) == 1
+        assert (len(proxy.seen("GET", LANDED)), len(proxy.seen("GET", ARCHIVED))) == (1, 1)
         check_once(bench)
 
 
@@ -118,10 +131,31 @@ def test_a_file_that_is_withdrawn_while_it_is_read_brings_no_row(minio: Endpoint
 
 def test_what_nobody_takes_does_not_stay(minio: Endpoint, tmp_path: Path) -> None:
     """Neither what was read for a batch before, nor what was read last."""
-    bench = Bench(minio)
-    bench.drop("a/x.csv", FILE)
-    manifest = Manifest("a", 1, landing.find(bench.objects)["a"], {}, now(), DatasetPolicy())
-    with fetch.Early(bench.objects, tmp_path) as early:
-        early.begin(manifest)
-        early.begin(manifest)
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", FILE)
+        manifest = Manifest("a", 1, landing.find(bench.objects)["a"], {}, now(), DatasetPolicy())
+        with fetch.Early(bench.objects, tmp_path) as early:
+            early.begin(manifest)
+            while not proxy.seen("GET", LANDED):
+                pass
+            early.begin(manifest)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_nobody_wants_is_not_read_to_its_end(
+    minio: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever interrupts an ingest does not wait for a large file: its other parts are not asked for."""
+    monkeypatch.setattr(download, "PART_BYTES", 1000)
+    with Proxy(minio) as proxy:
+        bench = Bench(proxy.endpoint)
+        bench.drop("a/x.csv", bytes(200_000))
+        manifest = Manifest("a", 1, landing.find(bench.objects)["a"], {}, now(), DatasetPolicy())
+        proxy.delay(0.2, "GET", LANDED)
+        with fetch.Early(bench.objects, tmp_path) as early:
+            early.begin(manifest)
+            while not proxy.seen("GET", LANDED):
+                pass
+        assert len(proxy.seen("GET", LANDED)) <= 2 * download.PARALLEL_PARTS
     assert list(tmp_path.iterdir()) == []

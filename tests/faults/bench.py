@@ -8,6 +8,7 @@ import polars as pl
 
 from catalog.ledger import LEDGER, SCHEMA, Entry, Fate
 from catalog.objects import Endpoint, ObjectStore, VersionInfo
+from catalog.objects.client import connect
 from catalog.quarantine import QUARANTINE
 from catalog.quarantine import SCHEMA as QUARANTINE_SCHEMA
 from catalog.tables import Snapshot, Tables
@@ -43,14 +44,15 @@ class Bench:
         self.on_correction = on_correction
         self.policy = policy(on_correction, **of)
         self.objects = ObjectStore(endpoint)
+        self._supplier = connect(endpoint)
         self.tables = Tables(self.objects)
         self.drops: list[Drop] = []
 
-    def drop(self, key: str, body: bytes) -> Drop:
-        """Put a file into landing."""
-        version_id = self.objects.put(Zone.LANDING, key, body)
-        assert version_id is not None
-        self.drops.append(Drop(key, version_id, body))
+    def drop(self, key: str, body: bytes, checksum: str = "SHA256") -> Drop:
+        """Put a file into landing, with a checksum of the supplier's choice."""
+        bucket = self.endpoint.bucket(Zone.LANDING)
+        asked: Any = {"Bucket": bucket, "Key": key, "Body": body, "ChecksumAlgorithm": checksum}
+        self.drops.append(Drop(key, self._supplier.put_object(**asked)["VersionId"], body))
         return self.drops[-1]
 
     def delete(self, key: str) -> None:
