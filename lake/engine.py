@@ -5,11 +5,12 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -18,6 +19,8 @@ from duckdb.sqltypes import DuckDBPyType
 
 from catalog.errors import UsageError
 from catalog.zones import TABLE_ZONES, TableName
+
+T = TypeVar("T")
 
 BATCH_ROWS = 50_000
 
@@ -189,9 +192,9 @@ class Answer:
         tasks, of which a query may have one that takes minutes (https://github.com/duckdb/duckdb/issues/10216).
         """
         with _beside(self._connection) as thread:
-            reader = thread.submit(self._relation.to_arrow_reader, BATCH_ROWS).result()
+            reader = _awaited(thread.submit(self._relation.to_arrow_reader, BATCH_ROWS))
             yield pl.Schema(reader.schema).to_frame()
-            while (batch := thread.submit(_next, reader).result()) is not None:
+            while (batch := _awaited(thread.submit(_next, reader))) is not None:
                 yield _exact(batch)
 
 
@@ -208,6 +211,13 @@ def _beside(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecuto
                 connection.interrupt()
                 wait([last], INTERRUPT_SECONDS)
             raise
+
+
+def _awaited(doing: Future[T]) -> T:
+    """What something comes to, in many short waits: one wait goes on after a signal where Polars handles it, too."""
+    while not wait([doing], INTERRUPT_SECONDS).done:
+        pass
+    return doing.result()
 
 
 def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
