@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -52,6 +53,7 @@ class Early:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.give_up()
         try:
             self._drop()
         finally:
@@ -62,7 +64,12 @@ class Early:
         self._drop()
         first = manifest.deliveries[0]
         if first.is_landed and not first.is_withdrawn:
-            self._read = manifest, self._pool.submit(self._fetch, first)
+            self._unwanted = threading.Event()
+            self._read = manifest, self._pool.submit(self._fetch, first, self._unwanted)
+
+    def give_up(self) -> None:
+        """Let what is being read not be read to its end: whoever waits for it was interrupted."""
+        self._unwanted.set()
 
     def take(self, manifest: Manifest, index: int) -> Raw | None:
         """A delivery's bytes, if they were read and are what was archived; who takes them removes them."""
@@ -79,29 +86,29 @@ class Early:
         raw.path.unlink()
         return None
 
-    def _fetch(self, delivery: Delivery) -> tuple[Raw, int] | None:
+    def _fetch(self, delivery: Delivery, unwanted: threading.Event) -> tuple[Raw, int] | None:
         """The bytes and their CRC-32; None where they cannot be had, or nothing would tell whether the copy is good."""
         path = self._scratch / f"{uuid.uuid4().hex}.raw"
         with suppress(LakeError, OSError, _Unwanted):
             if self._objects.vouches_for_copy(delivery.version):
-                known = self._objects.fetch_version(delivery.version, path, self._require_wanted)
+                known = self._objects.fetch_version(delivery.version, path, partial(_require_wanted, unwanted))
                 if path.stat().st_size == delivery.size_bytes:
                     return Raw(path, known.sha256), known.crc32
         path.unlink(missing_ok=True)
         return None
 
-    def _require_wanted(self) -> None:
-        if self._unwanted.is_set():
-            raise _Unwanted
-
     def _drop(self) -> None:
         if self._read is None:
             return
         reading, self._read = self._read[1], None
-        self._unwanted.set()
+        self.give_up()
         if (found := reading.result()) is not None:
             found[0].path.unlink()
-        self._unwanted.clear()
+
+
+def _require_wanted(unwanted: threading.Event) -> None:
+    if unwanted.is_set():
+        raise _Unwanted
 
 
 def fetched(
@@ -112,7 +119,7 @@ def fetched(
     Who takes the bytes removes them. Raises `StoreError`.
     """
     waiting: deque[tuple[int, Future[Raw] | None]] = deque()
-    ahead_bytes, coming = 0, iter(indexes)
+    ahead_bytes, coming, ended = 0, iter(indexes), threading.Event()
     with ThreadPoolExecutor(FILES_AHEAD // 2) as pool:
         try:
             following = next(coming, None)
@@ -122,20 +129,29 @@ def fetched(
                     if waiting and ahead_bytes + size_bytes > BYTES_AHEAD:
                         break
                     is_read = manifest.deliveries[following].kind != Kind.RETRACT
-                    future = pool.submit(_fetch, objects, manifest, following, scratch, early) if is_read else None
+                    fetch = partial(_fetch, objects, manifest, following, scratch)
+                    future = pool.submit(fetch, early, ended) if is_read else None
                     waiting.append((following, future))
                     ahead_bytes += size_bytes
                     following = next(coming, None)
                 index, future = waiting.popleft()
                 yield index, None if future is None else future.result()
                 ahead_bytes -= manifest.deliveries[index].size_bytes
+        except BaseException:
+            ended.set()
+            early.give_up()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _fetch(objects: ObjectStore, manifest: Manifest, index: int, scratch: Path, early: Early) -> Raw:
+def _fetch(
+    objects: ObjectStore, manifest: Manifest, index: int, scratch: Path, early: Early, ended: threading.Event
+) -> Raw:
     if (raw := early.take(manifest, index)) is not None:
         return raw
+    # What was read early may have been given up a moment ago: the archive is not to be read in its place.
+    _require_wanted(ended)
     delivery, path = manifest.deliveries[index], scratch / f"{uuid.uuid4().hex}.raw"
     sha256 = objects.fetch_hashed(Zone.BRONZE, manifest.archive(index), path)
     size_bytes = path.stat().st_size

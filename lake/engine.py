@@ -6,7 +6,7 @@ peak is some 100 to 200 MB more: the interpreter, and batches on their way out.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -191,33 +191,28 @@ class Answer:
         DuckDB works beside whoever waits, and so can be interrupted (Ctrl-C): by itself it looks for that between its
         tasks, of which a query may have one that takes minutes (https://github.com/duckdb/duckdb/issues/10216).
         """
-        with _beside(self._connection) as thread:
-            reader = _awaited(thread.submit(self._relation.to_arrow_reader, BATCH_ROWS))
+        with ThreadPoolExecutor(1) as thread:
+            reader = self._awaited(thread.submit(self._relation.to_arrow_reader, BATCH_ROWS))
             yield pl.Schema(reader.schema).to_frame()
-            while (batch := _awaited(thread.submit(_next, reader))) is not None:
+            while (batch := self._awaited(thread.submit(_next, reader))) is not None:
                 yield _exact(batch)
 
+    def _awaited(self, doing: Future[T]) -> T:
+        """What something comes to, in many short waits: one wait goes on after a signal where Polars handles it, too.
 
-@contextmanager
-def _beside(connection: duckdb.DuckDBPyConnection) -> Iterator[ThreadPoolExecutor]:
-    """A thread for what a database does; where whoever waits is interrupted, it is, too."""
-    with ThreadPoolExecutor(1) as thread:
+        Where whoever waits is interrupted, the database is, too; again and again, since what is only about to begin
+        does not hear of it.
+        """
         try:
-            yield thread
+            while not wait([doing], INTERRUPT_SECONDS).done:
+                pass
         except BaseException:
-            last = thread.submit(lambda: None)
-            # Again and again: a query that is only about to begin does not hear of it.
-            while not last.done():
-                connection.interrupt()
-                wait([last], INTERRUPT_SECONDS)
+            while not doing.done():
+                self._connection.interrupt()
+                with suppress(KeyboardInterrupt):
+                    wait([doing], INTERRUPT_SECONDS)
             raise
-
-
-def _awaited(doing: Future[T]) -> T:
-    """What something comes to, in many short waits: one wait goes on after a signal where Polars handles it, too."""
-    while not wait([doing], INTERRUPT_SECONDS).done:
-        pass
-    return doing.result()
+        return doing.result()
 
 
 def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:

@@ -74,7 +74,7 @@ class Site:
         return {
             "path": sys.path,
             "environment": environment(),
-            "folder": os.getcwd(),
+            "folder": _folder(),
             "jobs": str(self.jobs),
             "scratch": str(self.scratch),
             "cache": str(self.cache),
@@ -285,6 +285,14 @@ class Pool:
         order.due = time.monotonic() + pause_seconds
         self._queue.append(order)
         return []
+
+
+def _folder() -> str | None:
+    """This process's folder; None where it is gone: a worker then stays where it was started."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def _answered(work: Work, found: Mapping[str, Any] | Lost) -> Mapping[str, Any]:

@@ -55,7 +55,10 @@ class _Requests:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         while (message := self._came.get()) is not None:
             yield message
-            self._pending -= 1
+
+    def done(self) -> None:
+        """One message more is done with: to be said before it is answered, since then the parent may close the pipe."""
+        self._pending -= 1
 
     def _listen(self) -> None:
         for line in self._pipe:
@@ -178,16 +181,21 @@ def main(arguments: list[str]) -> None:
     """Serve jobs until the pipe is closed; ``arguments`` is the parent's pid."""
     pipe, answers = _own_pipes()
     _end_with(int(arguments[0]))
-    requests = iter(_Requests(pipe))
-    hello = next(requests)
+    requests = _Requests(pipe)
+    messages = iter(requests)
+    hello = next(messages)
+    requests.done()
     # Jobs find and import what they would in the process of whoever started the run, which may be older than its jobs.
     os.environ.clear()
     os.environ.update(hello["environment"])
-    os.chdir(hello["folder"])
+    if hello["folder"]:
+        with suppress(OSError):
+            os.chdir(hello["folder"])
     sys.path[:] = hello["path"]
     session = _Session(hello, Path(hello["scratch"]) / f"worker-{os.getpid()}")
-    for request in requests:
+    for request in messages:
         rest = memoryview(json.dumps(_answer(session, request)).encode() + b"\n")
+        requests.done()
         while rest:
             rest = rest[answers.write(rest) :]
     _end_children()

@@ -17,7 +17,9 @@ from tests.support import frozen
 
 def parser_of_this_process() -> int:
     """The pid of the worker that the ingest under way has."""
-    [worker] = [child for child in psutil.Process().children() if "ingestion.worker" in child.cmdline()]
+    # What other tests have started and killed may not be taken note of yet, and has no command line any more.
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    [worker] = [child for child in children if "ingestion.worker" in child.cmdline()]
     return worker.pid
 
 
