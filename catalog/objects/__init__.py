@@ -5,12 +5,4 @@ from catalog.objects.probe import probe, require_versions
 from catalog.objects.sequence import Sequence
 from catalog.objects.store import ObjectInfo, ObjectStore, VersionInfo
 
-__all__ = [
-    "Endpoint",
-    "ObjectInfo",
-    "ObjectStore",
-    "Sequence",
-    "VersionInfo",
-    "probe",
-    "require_versions",
-]
+__all__ = ["Endpoint", "ObjectInfo", "ObjectStore", "Sequence", "VersionInfo", "probe", "require_versions"]
